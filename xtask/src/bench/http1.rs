@@ -42,9 +42,15 @@ enum Framing {
 impl Wire {
     /// Connects to `address`.
     pub(super) async fn connect(address: std::net::SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        let stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, raw: Vec::with_capacity(64 * 1024), body: Vec::new() })
+        Ok(Self {
+            stream,
+            raw: Vec::with_capacity(64 * 1024),
+            body: Vec::new(),
+        })
     }
 
     /// Sends one request and reads its answer whole.
@@ -52,7 +58,10 @@ impl Wire {
     /// # Errors
     /// When the connection ends or breaks, and when the answer is not HTTP or is longer than the bounds above.
     pub(super) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<(Head, &[u8])> {
-        self.stream.write_all(request).await.context("cannot send")?;
+        self.stream
+            .write_all(request)
+            .await
+            .context("cannot send")?;
         self.raw.clear();
         self.body.clear();
         let end = self.head_end().await?;
@@ -94,7 +103,13 @@ impl Wire {
             bail!("the answer is longer than {ANSWER} bytes");
         }
         self.raw.reserve(32 * 1024);
-        if self.stream.read_buf(&mut self.raw).await.context("cannot receive")? == 0 {
+        if self
+            .stream
+            .read_buf(&mut self.raw)
+            .await
+            .context("cannot receive")?
+            == 0
+        {
             bail!("the connection was closed before the answer was complete");
         }
         Ok(())
@@ -109,10 +124,20 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 fn head(text: &[u8]) -> anyhow::Result<Head> {
     let text = std::str::from_utf8(text).context("the head of the answer is not text")?;
     let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).and_then(|rest| rest.get(..3));
-    let status = status.and_then(|digits| digits.parse().ok()).context("the answer has no HTTP/1.1 status line")?;
+    let status = lines
+        .next()
+        .and_then(|line| line.strip_prefix("HTTP/1.1 "))
+        .and_then(|rest| rest.get(..3));
+    let status = status
+        .and_then(|digits| digits.parse().ok())
+        .context("the answer has no HTTP/1.1 status line")?;
     // 202 and 204 may say nothing about a body: there is none.
-    let mut head = Head { status, content_type: String::new(), session: None, body: Framing::Length(0) };
+    let mut head = Head {
+        status,
+        content_type: String::new(),
+        session: None,
+        body: Framing::Length(0),
+    };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
@@ -132,7 +157,9 @@ fn head(text: &[u8]) -> anyhow::Result<Head> {
 fn chunks(raw: &[u8], at: &mut usize, body: &mut Vec<u8>) -> anyhow::Result<bool> {
     loop {
         let rest = &raw[*at..];
-        let Some(line) = find(rest, b"\r\n") else { return Ok(false) };
+        let Some(line) = find(rest, b"\r\n") else {
+            return Ok(false);
+        };
         let digits = std::str::from_utf8(&rest[..line]).context("a bad chunk length")?;
         let digits = digits.split(';').next().unwrap_or_default().trim();
         let length = usize::from_str_radix(digits, 16).context("a bad chunk length")?;
@@ -140,7 +167,9 @@ fn chunks(raw: &[u8], at: &mut usize, body: &mut Vec<u8>) -> anyhow::Result<bool
             bail!("a chunk is longer than {ANSWER} bytes");
         }
         let start = line + 2;
-        let Some(end) = rest.get(start + length..start + length + 2) else { return Ok(false) };
+        let Some(end) = rest.get(start + length..start + length + 2) else {
+            return Ok(false);
+        };
         if end != b"\r\n" {
             bail!("a chunk does not end where it says");
         }
@@ -175,7 +204,10 @@ mod tests {
         let raw = b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
         let (mut at, mut body) = (0, Vec::new());
         for end in 0..raw.len() {
-            assert!(!chunks(&raw[..end], &mut at, &mut body).expect("a good part"), "ended early at {end}");
+            assert!(
+                !chunks(&raw[..end], &mut at, &mut body).expect("a good part"),
+                "ended early at {end}"
+            );
         }
         assert!(chunks(raw, &mut at, &mut body).expect("good chunks"));
         assert_eq!(body, b"abcde");

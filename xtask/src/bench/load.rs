@@ -70,7 +70,10 @@ impl Load {
 /// Lets all clients ask for as long as `time`, and gives them back with what came of it.
 pub(super) async fn drive(clients: Vec<Client>, time: Duration) -> (Vec<Client>, Tally) {
     let until = Instant::now() + time;
-    let mut running: JoinSet<(Client, Tally)> = clients.into_iter().map(|client| client.run(until)).collect();
+    let mut running: JoinSet<(Client, Tally)> = clients
+        .into_iter()
+        .map(|client| client.run(until))
+        .collect();
     let mut clients = Vec::new();
     let mut whole = Tally::default();
     let deadline = tokio::time::Instant::from_std(until + PATIENCE);
@@ -84,7 +87,9 @@ pub(super) async fn drive(clients: Vec<Client>, time: Duration) -> (Vec<Client>,
             Ok(None) => break,
             Err(_) => {
                 let hanging = running.len();
-                whole.blame(&anyhow::anyhow!("no answer within {PATIENCE:?} on {hanging} connections"));
+                whole.blame(&anyhow::anyhow!(
+                    "no answer within {PATIENCE:?} on {hanging} connections"
+                ));
                 running.shutdown().await;
             }
         }
@@ -95,9 +100,13 @@ pub(super) async fn drive(clients: Vec<Client>, time: Duration) -> (Vec<Client>,
 /// Ends the sessions, so that no cell leaves something behind for the next.
 pub(super) async fn close(clients: Vec<Client>) {
     for mut client in clients {
-        let Some(session) = client.session.take() else { continue };
+        let Some(session) = client.session.take() else {
+            continue;
+        };
         let address = client.load.address;
-        let bytes = format!("DELETE /mcp HTTP/1.1\r\nHost: {address}\r\nMcp-Session-Id: {session}\r\nMCP-Protocol-Version: {LEGACY}\r\nContent-Length: 0\r\n\r\n");
+        let bytes = format!(
+            "DELETE /mcp HTTP/1.1\r\nHost: {address}\r\nMcp-Session-Id: {session}\r\nMCP-Protocol-Version: {LEGACY}\r\nContent-Length: 0\r\n\r\n"
+        );
         // A server may refuse to end sessions (405); there is nothing to do about it here.
         let _ = tokio::time::timeout(PATIENCE, client.wire.ask(bytes.as_bytes())).await;
     }
@@ -109,8 +118,15 @@ impl Client {
     async fn open(load: Load, first_id: u32) -> anyhow::Result<Self> {
         let wire = Wire::connect(load.address).await?;
         let exchange = load.case.exchange(load.era, load.prefix);
-        let mut client =
-            Self { load, wire, session: None, exchange, sent: Vec::new(), slot: 0, next_id: first_id };
+        let mut client = Self {
+            load,
+            wire,
+            session: None,
+            exchange,
+            sent: Vec::new(),
+            slot: 0,
+            next_id: first_id,
+        };
         if client.load.era == Era::Legacy {
             client.initialize().await?;
         }
@@ -126,11 +142,27 @@ impl Client {
         self.prepare(&request("initialize", &params));
         self.fill();
         let (head, body) = self.wire.ask(&self.sent).await.context("initialize")?;
-        ensure!(head.status == 200, "initialize was answered {}: {}", head.status, String::from_utf8_lossy(body));
-        self.session = Some(head.session.context("initialize was answered without Mcp-Session-Id")?);
+        ensure!(
+            head.status == 200,
+            "initialize was answered {}: {}",
+            head.status,
+            String::from_utf8_lossy(body)
+        );
+        self.session = Some(
+            head.session
+                .context("initialize was answered without Mcp-Session-Id")?,
+        );
         self.prepare(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        let (head, _) = self.wire.ask(&self.sent).await.context("notifications/initialized")?;
-        ensure!(head.status == 202, "notifications/initialized was answered {}", head.status);
+        let (head, _) = self
+            .wire
+            .ask(&self.sent)
+            .await
+            .context("notifications/initialized")?;
+        ensure!(
+            head.status == 202,
+            "notifications/initialized was answered {}",
+            head.status
+        );
         Ok(())
     }
 
@@ -159,7 +191,10 @@ impl Client {
     fn fill(&mut self) {
         let mut rest = self.next_id;
         self.next_id += 1;
-        for digit in self.sent[self.slot..self.slot + ID_SLOT.len()].iter_mut().rev() {
+        for digit in self.sent[self.slot..self.slot + ID_SLOT.len()]
+            .iter_mut()
+            .rev()
+        {
             *digit = b'0' + u8::try_from(rest % 10).expect("a digit is below ten");
             rest /= 10;
         }
@@ -167,7 +202,11 @@ impl Client {
 
     async fn first(&mut self) -> anyhow::Result<()> {
         self.fill();
-        let (head, body) = self.wire.ask(&self.sent).await.context("the first request")?;
+        let (head, body) = self
+            .wire
+            .ask(&self.sent)
+            .await
+            .context("the first request")?;
         let id = &self.sent[self.slot..self.slot + ID_SLOT.len()];
         check(&self.exchange, &head, body, id)?;
         let answer: Value = serde_json::from_slice(body).context("the answer is not JSON")?;
@@ -182,7 +221,9 @@ impl Client {
             let asked = self.ask().await;
             let after = Instant::now();
             match asked {
-                Ok(()) => tally.nanoseconds.push(u32::try_from((after - before).as_nanos()).unwrap_or(u32::MAX)),
+                Ok(()) => tally
+                    .nanoseconds
+                    .push(u32::try_from((after - before).as_nanos()).unwrap_or(u32::MAX)),
                 Err(fault) => {
                     tally.blame(&fault);
                     match Self::open(self.load.clone(), self.next_id).await {
@@ -201,7 +242,12 @@ impl Client {
 
     async fn ask(&mut self) -> anyhow::Result<()> {
         let (head, body) = self.wire.ask(&self.sent).await?;
-        check(&self.exchange, &head, body, &self.sent[self.slot..self.slot + ID_SLOT.len()])
+        check(
+            &self.exchange,
+            &head,
+            body,
+            &self.sent[self.slot..self.slot + ID_SLOT.len()],
+        )
     }
 }
 
@@ -226,22 +272,47 @@ impl Tally {
 /// What every answer is held against: cheap, and enough to see a mix-up or a cut.
 fn check(exchange: &Exchange, head: &Head, body: &[u8], id: &[u8]) -> anyhow::Result<()> {
     if head.status != 200 {
-        bail!("{} was answered {}: {}", exchange.method, head.status, start(body));
+        bail!(
+            "{} was answered {}: {}",
+            exchange.method,
+            head.status,
+            start(body)
+        );
     }
     if !head.content_type.starts_with("application/json") {
-        bail!("{} was answered with content type {:?}", exchange.method, head.content_type);
+        bail!(
+            "{} was answered with content type {:?}",
+            exchange.method,
+            head.content_type
+        );
     }
     if body.len() < exchange.at_least {
-        bail!("{} was answered with {} bytes only: {}", exchange.method, body.len(), start(body));
+        bail!(
+            "{} was answered with {} bytes only: {}",
+            exchange.method,
+            body.len(),
+            start(body)
+        );
     }
     // The id is the first thing in most answers, and the last in some.
     let edge = body.len().min(96);
-    if find(&body[..edge], id).or_else(|| find(&body[body.len() - edge..], id)).is_none() {
-        bail!("{} was answered under another id: {}", exchange.method, start(body));
+    if find(&body[..edge], id)
+        .or_else(|| find(&body[body.len() - edge..], id))
+        .is_none()
+    {
+        bail!(
+            "{} was answered under another id: {}",
+            exchange.method,
+            start(body)
+        );
     }
     let marker = exchange.marker.as_bytes();
     if !body.windows(marker.len()).rev().any(|part| part == marker) {
-        bail!("{} was answered without its marker: {}", exchange.method, start(body));
+        bail!(
+            "{} was answered without its marker: {}",
+            exchange.method,
+            start(body)
+        );
     }
     Ok(())
 }
@@ -249,17 +320,34 @@ fn check(exchange: &Exchange, head: &Head, body: &[u8], id: &[u8]) -> anyhow::Re
 /// The whole answer against what the upstream sent.
 fn compare(load: &Load, result: &Value) -> anyhow::Result<()> {
     if load.case != Case::List {
-        ensure!(result["content"][0]["text"] == load.case.words(), "the result's text is not what the upstream sent");
+        ensure!(
+            result["content"][0]["text"] == load.case.words(),
+            "the result's text is not what the upstream sent"
+        );
         return Ok(());
     }
-    let got = result["tools"].as_array().context("no tools in the answer")?;
+    let got = result["tools"]
+        .as_array()
+        .context("no tools in the answer")?;
     let sent = tools();
-    ensure!(got.len() == sent.len(), "{} tools were listed, the upstream sent {}", got.len(), sent.len());
+    ensure!(
+        got.len() == sent.len(),
+        "{} tools were listed, the upstream sent {}",
+        got.len(),
+        sent.len()
+    );
     for (got, sent) in got.iter().zip(sent) {
         let mut sent: Value = serde_json::from_str(&sent)?;
-        let name = format!("{}{}", load.prefix, sent["name"].as_str().unwrap_or_default());
+        let name = format!(
+            "{}{}",
+            load.prefix,
+            sent["name"].as_str().unwrap_or_default()
+        );
         sent["name"] = Value::String(name);
-        ensure!(*got == sent, "a tool was changed: the upstream sent {sent}, listed was {got}");
+        ensure!(
+            *got == sent,
+            "a tool was changed: the upstream sent {sent}, listed was {got}"
+        );
     }
     Ok(())
 }
@@ -278,7 +366,14 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(upstream::serve(listener));
-        let clients = Load { address, era, case, prefix }.open(2).await;
+        let clients = Load {
+            address,
+            era,
+            case,
+            prefix,
+        }
+        .open(2)
+        .await;
         let (clients, tally) = drive(clients?, Duration::from_millis(50)).await;
         close(clients).await;
         server.abort();
@@ -291,16 +386,26 @@ mod tests {
             for case in [Case::Small, Case::Large, Case::List] {
                 let tally = drive_directly(era, case, "").await.expect("opens");
                 assert_eq!((tally.errors, tally.fault), (0, None), "{era} {case}");
-                assert!(tally.nanoseconds.len() >= 2, "{era} {case}: {}", tally.nanoseconds.len());
+                assert!(
+                    tally.nanoseconds.len() >= 2,
+                    "{era} {case}: {}",
+                    tally.nanoseconds.len()
+                );
             }
         }
     }
 
     #[tokio::test]
     async fn a_wrong_answer_is_found() {
-        let fault = drive_directly(Era::Modern, Case::Small, "nobody__").await.err().expect("no such tool");
+        let fault = drive_directly(Era::Modern, Case::Small, "nobody__")
+            .await
+            .err()
+            .expect("no such tool");
         assert!(fault.to_string().contains("no such tool"), "{fault}");
-        let fault = drive_directly(Era::Modern, Case::List, "nobody__").await.err().expect("names differ");
+        let fault = drive_directly(Era::Modern, Case::List, "nobody__")
+            .await
+            .err()
+            .expect("names differ");
         assert!(fault.to_string().contains("a tool was changed"), "{fault}");
     }
 
@@ -312,18 +417,29 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         // A runtime of its own: when that ends, its connections end with it.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
                 tokio::select! { _ = upstream::serve(listener) => {}, _ = stopped => {} }
             });
         });
-        let load = Load { address, era: Era::Modern, case: Case::Small, prefix: "" };
+        let load = Load {
+            address,
+            era: Era::Modern,
+            case: Case::Small,
+            prefix: "",
+        };
         let clients = load.open(2).await.expect("opens");
         stop.send(()).expect("the thread waits for it");
         thread.join().expect("ends");
         let (_, tally) = drive(clients, Duration::from_secs(5)).await;
-        assert_eq!(tally.errors, 4, "each client's request, and its new beginning");
+        assert_eq!(
+            tally.errors, 4,
+            "each client's request, and its new beginning"
+        );
         assert!(tally.nanoseconds.is_empty());
         assert!(tally.fault.is_some());
     }

@@ -125,7 +125,9 @@ impl Case {
             Era::Legacy => "",
         };
         let close = match era {
-            Era::Modern => r#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}"#,
+            Era::Modern => {
+                r#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}"#
+            }
             Era::Legacy => "",
         };
         if self == Self::List {
@@ -143,12 +145,15 @@ impl Case {
     pub(super) fn words(self) -> String {
         let length = match self {
             Self::Small => 384,
-            Self::Large => 10_000,
+            Self::Large => 9_300,
             Self::List => 0,
         };
         let mut words = String::new();
         for line in 1.. {
-            let next = format!("{line:03}: invoice \"A-{:05}\", 2 items, 118.40 EUR, open\n", line * 7);
+            let next = format!(
+                "{line:03}: invoice \"A-{:05}\", 2 items, 118.40 EUR, open\n",
+                line * 7
+            );
             if words.len() + next.len() + self.marker().len() > length {
                 break;
             }
@@ -179,11 +184,20 @@ impl fmt::Display for Case {
 /// The definitions of all tools, in an order that sorting by name keeps.
 pub(super) fn tools() -> Vec<String> {
     let verbs = ["search", "create", "update", "export"];
-    let nouns = ["invoice", "customer", "repository", "calendar_event", "ticket"];
-    let mut all = vec![tool("large", "document", "Returns ten kilobytes"), tool("small", "document", "Returns half a kilobyte")];
+    let nouns = [
+        "invoice",
+        "customer",
+        "repository",
+        "calendar_event",
+        "ticket",
+    ];
+    let mut all = vec![
+        tool("large", "document", "Returns ten kilobytes"),
+        tool("small", "document", "Returns half a kilobyte"),
+    ];
     for index in all.len()..TOOLS {
         let (verb, noun) = (verbs[index % verbs.len()], nouns[index % nouns.len()]);
-        let does = format!("Can {verb} one {noun} or several of them in the workspace");
+        let does = format!("Can {verb} one {noun} or several in the workspace");
         all.push(tool(&format!("task{index:03}_{verb}_{noun}"), noun, &does));
     }
     all
@@ -192,7 +206,7 @@ pub(super) fn tools() -> Vec<String> {
 /// A definition of the size and shape that public servers have (about 480 bytes).
 fn tool(name: &str, noun: &str, does: &str) -> String {
     format!(
-        r#"{{"name":"{name}","title":"{name}","description":"{does}; the answer is a list of lines.","inputSchema":{{"type":"object","properties":{{"query":{{"type":"string","description":"Words that the {noun} must contain"}},"limit":{{"type":"integer","minimum":1,"maximum":100,"default":20}},"include":{{"type":"array","items":{{"type":"string"}}}}}},"required":["query"]}},"annotations":{{"readOnlyHint":true,"openWorldHint":false}}}}"#
+        r#"{{"name":"{name}","title":"{name}","description":"{does}.","inputSchema":{{"type":"object","properties":{{"query":{{"type":"string","description":"Words that the {noun} must contain"}},"limit":{{"type":"integer","minimum":1,"maximum":100,"default":20}},"include":{{"type":"array","items":{{"type":"string"}}}}}},"required":["query"]}},"annotations":{{"readOnlyHint":true,"openWorldHint":false}}}}"#
     )
 }
 
@@ -214,16 +228,29 @@ mod tests {
     #[test]
     fn results_have_the_sizes_the_report_names() {
         let size = |case: Case| case.result(Era::Modern).len();
-        assert!((450..=550).contains(&size(Case::Small)), "{}", size(Case::Small));
-        assert!((9_500..=10_500).contains(&size(Case::Large)), "{}", size(Case::Large));
-        assert!((230_000..=250_000).contains(&size(Case::List)), "{}", size(Case::List));
+        assert!(
+            (450..=550).contains(&size(Case::Small)),
+            "{}",
+            size(Case::Small)
+        );
+        assert!(
+            (9_500..=10_500).contains(&size(Case::Large)),
+            "{}",
+            size(Case::Large)
+        );
+        assert!(
+            (230_000..=250_000).contains(&size(Case::List)),
+            "{}",
+            size(Case::List)
+        );
     }
 
     #[test]
     fn every_text_is_json_and_the_last_tool_carries_the_marker() {
         for era in [Era::Modern, Era::Legacy] {
             for case in [Case::Small, Case::Large, Case::List] {
-                let result: Value = serde_json::from_str(&case.result(era)).expect("the result is JSON");
+                let result: Value =
+                    serde_json::from_str(&case.result(era)).expect("the result is JSON");
                 assert_eq!(result.get("resultType").is_some(), era == Era::Modern);
                 let filled = case.exchange(era, "x__").body.replace(ID_SLOT, "123456789");
                 let sent: Value = serde_json::from_str(&filled).expect("the request is JSON");

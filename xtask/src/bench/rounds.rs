@@ -2,13 +2,14 @@
 //!
 //! A busy neighbour slows all of them then, and their ratio stays. Figures are medians over the rounds.
 
+use super::Plan;
 use super::load::{Load, Tally, close, drive};
 use super::messages::{Case, Era};
 use super::procfs::{self, Cpu};
-use super::targets::{Kind, Parts, Target};
-use super::Plan;
+use super::targets::{Kind, Parts, Process, Target};
 use anyhow::Context;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -53,20 +54,23 @@ pub(super) struct Figures {
 /// # Errors
 /// When a target does not answer its first requests rightly, or one of the processes ends.
 pub(super) fn measure(plan: &Plan, parts: &Parts) -> anyhow::Result<Figures> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let cells = cells(plan);
-    let total = cells.len() * parts.targets.len() / plan.eras.len().max(1) * usize::from(plan.rounds);
+    let total =
+        cells.len() * parts.targets.len() / plan.eras.len().max(1) * usize::from(plan.rounds);
     let minutes = total as f64 * plan.seconds * 7.0 / 6.0 / 60.0;
     eprintln!("{total} measurements, about {minutes:.0} minutes");
     let mut figures = Figures::default();
     for round in 1..=plan.rounds {
         for &cell in &cells {
             for target in parts.targets.iter().filter(|target| target.era == cell.era) {
-                let (sample, faults) = sample(&runtime, plan, parts, target, cell)
-                    .with_context(|| format!("{} {} through {}", cell.era, cell.case, target.kind.title()))?;
-                let (Cell { case, era, connections }, kind) = (cell, target.kind);
+                let measured = sample(&runtime, plan, parts, target, cell);
+                let (sample, faults) = measured.with_context(|| blame(parts, target, cell))?;
+                let kind = target.kind;
                 eprintln!(
-                    "round {round} {era} {case} on {connections} {kind}: {:.0}/s, p50 {:.0} µs, {:.1} µs CPU, {} faults",
+                    "round {round}, {cell}, {kind}: {:.0}/s, p50 {:.0} µs, {:.1} µs CPU, {} faults",
                     sample.rate,
                     sample.p50,
                     sample.cpu(),
@@ -83,10 +87,22 @@ fn cells(plan: &Plan) -> Vec<Cell> {
     let mut cells = Vec::new();
     for &case in &plan.cases {
         for &era in &plan.eras {
-            cells.extend(plan.connections.iter().map(|&connections| Cell { case, era, connections }));
+            cells.extend(plan.connections.iter().map(|&connections| Cell {
+                case,
+                era,
+                connections,
+            }));
         }
     }
     cells
+}
+
+/// Where it went wrong, with what the proxy last said, as its log goes away with this run.
+fn blame(parts: &Parts, target: &Target, cell: Cell) -> String {
+    let words = parts.process(target).map(Process::last_words);
+    let words = words.filter(|words| !words.is_empty());
+    let words = words.map_or_else(String::new, |words| format!("; its last words:\n{words}"));
+    format!("{cell} through {}{words}", target.kind.title())
 }
 
 /// One target for one cell's time. The tally given back holds the faults only.
@@ -97,22 +113,49 @@ fn sample(
     target: &Target,
     cell: Cell,
 ) -> anyhow::Result<(Sample, Tally)> {
-    let load = Load { address: target.address, era: cell.era, case: cell.case, prefix: target.kind.prefix() };
+    let load = Load {
+        address: target.address,
+        era: cell.era,
+        case: cell.case,
+        prefix: target.kind.prefix(),
+    };
     let time = Duration::from_secs_f64(plan.seconds);
     let clients = runtime.block_on(load.open(cell.connections))?;
     let (clients, warm) = runtime.block_on(drive(clients, time / 6));
     let cpu = || -> anyhow::Result<(Cpu, Cpu)> {
-        let proxy = parts.process(target).map(|process| procfs::cpu(process.pid())).transpose()?;
-        Ok((proxy.unwrap_or_default(), procfs::cpu(parts.upstream().pid())?))
+        let proxy = parts
+            .process(target)
+            .map(|process| procfs::cpu(process.pid()))
+            .transpose()?;
+        Ok((
+            proxy.unwrap_or_default(),
+            procfs::cpu(parts.upstream().pid())?,
+        ))
     };
     let (before, began) = (cpu()?, Instant::now());
     let (clients, mut tally) = runtime.block_on(drive(clients, time));
     let (took, after) = (began.elapsed(), cpu()?);
     runtime.block_on(close(clients));
     let times = std::mem::take(&mut tally.nanoseconds);
-    tally.add(Tally { nanoseconds: Vec::new(), ..warm });
+    tally.add(Tally {
+        nanoseconds: Vec::new(),
+        ..warm
+    });
     let sample = Sample::new(times, took, after.0 - before.0, after.1 - before.1);
     Ok((sample, tally))
+}
+
+// === impl Cell ===
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            case,
+            era,
+            connections,
+        } = self;
+        write!(f, "{era} {case} on {connections}")
+    }
 }
 
 // === impl Sample ===
@@ -141,7 +184,9 @@ impl Sample {
 /// The value that so large a part of the sorted times does not exceed, in microseconds; zero if there are none.
 fn quantile(sorted: &[u32], part: f64) -> f64 {
     let rank = (sorted.len() as f64 * part).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).map_or(0.0, |&time| f64::from(time) / 1e3)
+    sorted
+        .get(rank.saturating_sub(1))
+        .map_or(0.0, |&time| f64::from(time) / 1e3)
 }
 
 /// The middle value, or the mean of the two in the middle; zero if there are none.
@@ -161,10 +206,16 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
 impl Figures {
     /// Takes in what one round saw.
     pub(super) fn add(&mut self, cell: Cell, kind: Kind, sample: Sample, faults: Tally) {
-        self.samples.entry(cell).or_default().entry(kind).or_default().push(sample);
+        self.samples
+            .entry(cell)
+            .or_default()
+            .entry(kind)
+            .or_default()
+            .push(sample);
         self.errors += faults.errors;
         if self.fault.is_none() {
-            self.fault = faults.fault.map(|fault| format!("{} {} through {kind}: {fault}", cell.era, cell.case));
+            let fault = faults.fault;
+            self.fault = fault.map(|fault| format!("{cell} through {kind}: {fault}"));
         }
     }
 
@@ -191,7 +242,10 @@ mod tests {
     #[test]
     fn quantiles_and_medians_are_values_that_were_seen() {
         let sorted: Vec<u32> = (1..=100).map(|value| value * 1000).collect();
-        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.99)), (50.0, 99.0));
+        assert_eq!(
+            (quantile(&sorted, 0.5), quantile(&sorted, 0.99)),
+            (50.0, 99.0)
+        );
         assert_eq!(quantile(&[7000], 0.99), 7.0);
         assert_eq!(quantile(&[], 0.5), 0.0);
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
@@ -200,8 +254,19 @@ mod tests {
 
     #[test]
     fn cpu_time_is_per_answer() {
-        let cpu = Cpu { user: Duration::from_millis(10), kernel: Duration::from_millis(30) };
-        let sample = Sample::new(vec![5000; 1000], Duration::from_secs(2), cpu, Cpu::default());
-        assert_eq!((sample.rate, sample.user, sample.kernel, sample.cpu()), (500.0, 10.0, 30.0, 40.0));
+        let cpu = Cpu {
+            user: Duration::from_millis(10),
+            kernel: Duration::from_millis(30),
+        };
+        let sample = Sample::new(
+            vec![5000; 1000],
+            Duration::from_secs(2),
+            cpu,
+            Cpu::default(),
+        );
+        assert_eq!(
+            (sample.rate, sample.user, sample.kernel, sample.cpu()),
+            (500.0, 10.0, 30.0, 40.0)
+        );
     }
 }

@@ -49,6 +49,7 @@ pub(super) struct Process {
     pub(super) name: String,
     child: Child,
     idle: u64,
+    log: Option<PathBuf>,
 }
 
 /// Everything that runs during a benchmark.
@@ -118,8 +119,13 @@ impl Parts {
     pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (upstream, address) = start_upstream()?;
-        let mut parts =
-            Self { targets: Vec::new(), toolgate: None, processes: Vec::new(), upstream, folder };
+        let mut parts = Self {
+            targets: Vec::new(),
+            toolgate: None,
+            processes: Vec::new(),
+            upstream,
+            folder,
+        };
         for &kind in &plan.targets {
             match kind {
                 Kind::Direct => parts.add_for_each_era(plan, kind, address, None),
@@ -134,9 +140,15 @@ impl Parts {
                     let program = parts.toolgate(plan)?;
                     for &era in &plan.eras {
                         let folder = parts.folder(&format!("{kind}-{era}"))?;
-                        let (process, front) = toolgate::start(&program, &folder, kind, era, address)?;
+                        let (process, front) =
+                            toolgate::start(&program, &folder, kind, era, address)?;
                         let process = Some(parts.keep(process));
-                        parts.targets.push(Target { kind, era, address: front, process });
+                        parts.targets.push(Target {
+                            kind,
+                            era,
+                            address: front,
+                            process,
+                        });
                     }
                 }
             }
@@ -168,8 +180,19 @@ impl Parts {
         &self.upstream
     }
 
-    fn add_for_each_era(&mut self, plan: &Plan, kind: Kind, address: SocketAddr, process: Option<usize>) {
-        self.targets.extend(plan.eras.iter().map(|&era| Target { kind, era, address, process }));
+    fn add_for_each_era(
+        &mut self,
+        plan: &Plan,
+        kind: Kind,
+        address: SocketAddr,
+        process: Option<usize>,
+    ) {
+        self.targets.extend(plan.eras.iter().map(|&era| Target {
+            kind,
+            era,
+            address,
+            process,
+        }));
     }
 
     fn keep(&mut self, process: Process) -> usize {
@@ -206,7 +229,12 @@ impl Process {
             .stdout(out)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, child, idle: 0 })
+        Ok(Self {
+            name,
+            child,
+            idle: 0,
+            log: Some(log.to_owned()),
+        })
     }
 
     /// The process id.
@@ -218,17 +246,31 @@ impl Process {
     ///
     /// # Errors
     /// When the process ends first, or takes too long; the end of its log is part of the error.
-    pub(super) fn wait(&mut self, log: &Path, ready: impl Fn() -> bool) -> anyhow::Result<()> {
+    pub(super) fn wait(&mut self, ready: impl Fn() -> bool) -> anyhow::Result<()> {
         let began = Instant::now();
         while !ready() {
             let ended = self.child.try_wait()?;
             if ended.is_some() || began.elapsed() > PATIENCE {
-                let state = ended.map_or_else(|| format!("not ready after {PATIENCE:?}"), |status| status.to_string());
-                bail!("{}: {state}; its last words:\n{}", self.name, last_words(log));
+                let state = ended.map_or_else(
+                    || format!("not ready after {PATIENCE:?}"),
+                    |status| status.to_string(),
+                );
+                bail!(
+                    "{}: {state}; its last words:\n{}",
+                    self.name,
+                    self.last_words()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// The end of what it wrote; empty where its output is not kept.
+    pub(super) fn last_words(&self) -> String {
+        let text = self.log.as_ref().and_then(|log| std::fs::read(log).ok());
+        let text = text.unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned()
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
@@ -237,7 +279,10 @@ impl Process {
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {
             if began.elapsed() > PATIENCE {
-                eprintln!("{} did not end within {PATIENCE:?} of SIGTERM and was killed", self.name);
+                eprintln!(
+                    "{} did not end within {PATIENCE:?} of SIGTERM and was killed",
+                    self.name
+                );
                 for member in family {
                     signal("KILL", member)?;
                 }
@@ -252,8 +297,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) && let Err(fault) = self.end() {
-            eprintln!("cannot end {} (process {}): {fault:#}", self.name, self.pid());
+        if matches!(self.child.try_wait(), Ok(None))
+            && let Err(fault) = self.end()
+        {
+            eprintln!(
+                "cannot end {} (process {}): {fault:#}",
+                self.name,
+                self.pid()
+            );
         }
     }
 }
@@ -261,7 +312,11 @@ impl Drop for Process {
 /// A command that gets SIGTERM when this program dies, however that comes about.
 pub(super) fn tied(program: &OsStr) -> Command {
     // util-linux has done this since 2018; without it only a kill -9 of the benchmark leaves something behind.
-    let found = Command::new("setpriv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = Command::new("setpriv")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     if !found.is_ok_and(|status| status.success()) {
         return Command::new(program);
     }
@@ -289,20 +344,25 @@ fn start_upstream() -> anyhow::Result<(Process, SocketAddr)> {
         .spawn()
         .context("cannot start the scripted upstream")?;
     let out = child.stdout.take().context("it was started with a pipe")?;
-    let process = Process { name: "upstream".to_owned(), child, idle: 0 };
+    let process = Process {
+        name: "upstream".to_owned(),
+        child,
+        idle: 0,
+        log: None,
+    };
     let mut line = String::new();
     BufReader::new(out).read_line(&mut line)?;
-    let address = line.trim().parse().with_context(|| format!("the scripted upstream did not say where it is: {line:?}"))?;
+    let address = line
+        .trim()
+        .parse()
+        .with_context(|| format!("the scripted upstream did not say where it is: {line:?}"))?;
     Ok((process, address))
 }
 
 fn signal(name: &str, pid: u32) -> anyhow::Result<()> {
     // The shell has `kill` built in, so that nothing need be installed and no unsafe code written for it.
-    Command::new("sh").args(["-c", &format!("kill -{name} {pid} 2>/dev/null || true")]).status()?;
+    Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid} 2>/dev/null || true")])
+        .status()?;
     Ok(())
-}
-
-fn last_words(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned()
 }
