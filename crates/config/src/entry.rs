@@ -1,0 +1,164 @@
+//! One server of a client's file, put into our words.
+
+use crate::fault::Report;
+use crate::node::{Node, Value};
+use crate::suggest;
+
+/// Our words, which may stand in a client's entry too.
+const OURS: [&str; 15] = [
+    "command", "args", "env", "env_file", "env_allow", "cwd", "url", "transport", "headers", "builtin", "enabled",
+    "era", "timeout", "restart", "tools",
+];
+
+/// Words of clients that mean something here.
+const THEIRS: [&str; 18] = [
+    "type", "transportType", "serverUrl", "httpUrl", "envFile", "disabled", "isActive", "includeTools", "excludeTools",
+    "disabledTools", "enabledTools", "environment", "workingDirectory", "settings", "source", "requestInit",
+    "bearerTokenEnvVar", "working_directory",
+];
+
+/// Words of clients about themselves: how a server is shown, and what is run without asking.
+const FOREIGN: [&str; 30] = [
+    "description", "name", "displayName", "title", "version", "gallery", "icon", "iconPath", "logoUrl", "tags",
+    "provider", "providerUrl", "reference", "registry", "registryUrl", "homepage", "docs", "alwaysAllow", "autoApprove",
+    "trust", "dev", "watchPaths", "chatMenu", "serverInstructions", "initTimeout", "startup", "alwaysLoad",
+    "extensionName", "isBuiltIn", "longRunning",
+];
+
+/// Words of clients for what toolgate does not do; the server may miss it, so that is said.
+const UNUSED: [&str; 12] = [
+    "oauth", "auth", "authorization", "headersHelper", "sandbox", "sandboxEnabled", "authProviderType",
+    "targetAudience", "targetServiceAccount", "oauthScopes", "customUserVars", "tcp",
+];
+
+/// An entry by which the client reaches this gateway; taken as an upstream, it would call itself.
+pub(crate) fn is_ourselves(key: &Node, entry: &Node) -> bool {
+    let command = entry.get("command").and_then(Node::as_text).unwrap_or_default();
+    let program = command.rsplit(['/', '\\']).next().unwrap_or_default();
+    if matches!(program, "toolgate" | "toolgate.exe") {
+        return true;
+    }
+    let url = ["url", "serverUrl", "httpUrl"].iter().find_map(|word| entry.get(word)?.as_text()).unwrap_or_default();
+    let host = url.split("://").nth(1).unwrap_or_default();
+    let loopback = ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
+    key.as_text().is_some_and(|name| name.eq_ignore_ascii_case("toolgate")) && loopback
+}
+
+/// A server that Zed installs and starts itself: there is no command to run.
+pub(crate) fn is_an_extension(entry: &Node) -> bool {
+    let source = entry.get("source").and_then(Node::as_text);
+    let bare = entry.is_map() && entry.get("settings").is_some() && entry.pairs().len() == 1;
+    source == Some("extension") || bare
+}
+
+/// The entry in our words; what is neither ours nor a client's is a fault.
+pub(crate) fn translate(entry: &Node, report: &mut Report) -> Node {
+    if !entry.is_map() {
+        return entry.clone();
+    }
+    let mut pairs: Vec<(Node, Node)> = Vec::new();
+    for (key, value) in entry.pairs() {
+        for (name, value) in word(key, value, report) {
+            let twin = pairs.iter().any(|(other, _)| other.as_text() == Some(name));
+            if !twin {
+                pairs.push((key.text_like(name), value));
+            }
+        }
+    }
+    entry.like(Value::Map(merge_tools(pairs)))
+}
+
+/// One key of a client's entry as keys of ours.
+fn word(key: &Node, value: &Node, report: &mut Report) -> Vec<(&'static str, Node)> {
+    let same = value.clone();
+    match key.as_text().unwrap_or_default() {
+        "command" if value.is_map() => {
+            let part = |theirs, ours| value.get(theirs).map(|node| (ours, node.clone()));
+            [part("path", "command"), part("args", "args"), part("env", "env")].into_iter().flatten().collect()
+        }
+        "env" | "environment" => vec![("env", without_nulls(value))],
+        "envFile" => vec![("env_file", same)],
+        "workingDirectory" | "working_directory" => vec![("cwd", same)],
+        "serverUrl" => vec![("url", same)],
+        "httpUrl" => vec![("url", same), ("transport", key.text_like("http"))],
+        "type" | "transport" | "transportType" => transport(value, report),
+        "disabled" => vec![("enabled", value.as_bool().map_or(same, |off| value.like(Value::Bool(!off))))],
+        "isActive" => vec![("enabled", same)],
+        "timeout" => vec![("timeout", timeout(value))],
+        "includeTools" | "enabledTools" => vec![("tools.allow", same)],
+        "excludeTools" | "disabledTools" => vec![("tools.deny", same)],
+        // GitHub's Copilot: a list of names, or of `*` for all.
+        "tools" if matches!(value.value, Value::List(_)) => vec![("tools.allow", same)],
+        word => {
+            if let Some(ours) = OURS.iter().find(|ours| **ours == word) {
+                return vec![(ours, same)];
+            }
+            if UNUSED.contains(&word) {
+                report.note(key.spot, "not used: toolgate has nothing of the kind");
+            } else if !FOREIGN.contains(&word) && !THEIRS.contains(&word) {
+                let known = OURS.iter().chain(&THEIRS).copied();
+                let near = (word.len() <= 64).then(|| suggest::closest(word, known)).flatten();
+                match near {
+                    Some(near) => report.fault_with_help(key.spot, "unknown key", format!("did you mean `{near}`?")),
+                    None => report.fault_with_help(key.spot, "unknown key", "no client that toolgate knows has it"),
+                }
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn transport(value: &Node, report: &mut Report) -> Vec<(&'static str, Node)> {
+    match value.as_text().unwrap_or_default() {
+        "stdio" | "local" => Vec::new(),
+        "http" | "streamable-http" | "streamableHttp" | "streamable_http" | "streamable" => {
+            vec![("transport", value.text_like("http"))]
+        }
+        "sse" => vec![("transport", value.clone())],
+        other => {
+            let message = format!("no such transport: `{}`", crate::shape::brief(other));
+            report.fault_with_help(value.spot, message, "known here: `stdio`, `http`, `sse`");
+            Vec::new()
+        }
+    }
+}
+
+/// VS Code's `null` takes a variable out of the child's environment; it is not there to begin with.
+fn without_nulls(env: &Node) -> Node {
+    match &env.value {
+        Value::Map(pairs) => {
+            let set = pairs.iter().filter(|(_, value)| !matches!(value.value, Value::Null));
+            env.like(Value::Map(set.cloned().collect()))
+        }
+        _ => env.clone(),
+    }
+}
+
+/// Some clients count in milliseconds (Gemini CLI, Amazon Q) and some in seconds (Cline, Roo Code). Nobody waits less
+/// than a second for a tool, and few more than a quarter of an hour: below 1000 it is seconds.
+fn timeout(value: &Node) -> Node {
+    match &value.value {
+        Value::Number(number) => match number.parse::<u64>() {
+            Ok(count) if count < 1000 => value.text_like(&format!("{count}s")),
+            Ok(count) => value.text_like(&format!("{count}ms")),
+            Err(_) => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+/// Puts `tools.allow` and `tools.deny` under one `tools`.
+fn merge_tools(pairs: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    let (tools, mut rest): (Vec<_>, Vec<_>) =
+        pairs.into_iter().partition(|(key, _)| key.as_text().is_some_and(|name| name.starts_with("tools.")));
+    let Some((first, _)) = tools.first().cloned() else { return rest };
+    let all = |list: &Node| list.items().iter().any(|item| item.as_text() == Some("*"));
+    let inner = tools.into_iter().filter(|(key, list)| !(key.as_text() == Some("tools.allow") && all(list)));
+    let inner = inner.map(|(key, list)| {
+        let name = key.as_text().and_then(|name| name.strip_prefix("tools.")).unwrap_or_default();
+        (key.text_like(name), list)
+    });
+    let map = first.like(Value::Map(inner.collect()));
+    rest.push((first.text_like("tools"), map));
+    rest
+}

@@ -1,0 +1,439 @@
+//! The config file as written: every key, its type, its default and what it is for. No meaning yet.
+//!
+//! These structs are the one source of three things: what is read, what `toolgate schema` prints for editors (the doc
+//! comments are its descriptions), and what unknown and mistyped keys are held against. What the keys mean together is
+//! in `resolve.rs`; every key with its default, for people, is in `default.yaml`.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units;
+use crate::written::{Pairs, Text};
+
+/// The configuration of toolgate, an MCP gateway: one endpoint in front of many MCP servers.
+///
+/// Every text may hold `${VAR}`, `${VAR:-default}`, `${env:VAR}` or `${file:path}`; `$${` stands for `${`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "toolgate.yaml")]
+pub(crate) struct File {
+    /// The address to listen on, or a list of them. Port 0 takes a free port.
+    #[schemars(example = &"127.0.0.1:8665")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) listen: Vec<Text>,
+    /// How the tools and prompts of upstreams are named for clients.
+    pub(crate) names: Names,
+    /// Further hosts that clients may ask for, when the gateway stands behind a name or a reverse proxy. Loopback
+    /// names and the addresses listened on are always allowed; others are refused (DNS rebinding).
+    #[schemars(example = serde_json::json!(["mcp.example.com"]))]
+    pub(crate) allowed_hosts: Vec<Text>,
+    /// Further web origins that may call from a browser, as `https://host`. Loopback origins are always allowed.
+    #[schemars(example = serde_json::json!(["https://chat.example.com"]))]
+    pub(crate) allowed_origins: Vec<Text>,
+    /// The folder for what outlives a restart, such as the lists that upstreams gave. Without it, the system's usual
+    /// place for state.
+    #[schemars(example = &"./state")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state_dir: Option<Text>,
+    /// How often the lists of upstreams are asked for again, even if nothing says that they changed.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub(crate) refresh: Duration,
+    /// What is logged, and how.
+    pub(crate) log: Log,
+    /// What is too much: a request beyond these is refused with an error that names the limit.
+    pub(crate) limits: Limits,
+    /// How long to wait.
+    pub(crate) timeouts: Timeouts,
+    /// How an upstream that ended or is out of reach is tried again, unless it says otherwise itself.
+    pub(crate) restart: Restart,
+    /// What holds for every upstream that runs as a child process.
+    pub(crate) stdio: Stdio,
+    /// The MCP servers behind the gateway, by name. The name is the first part of what clients see: `name__tool`.
+    pub(crate) upstreams: Pairs<Upstream>,
+    /// The address of this schema, for editors.
+    #[serde(rename = "$schema", skip_serializing)]
+    pub(crate) schema: Option<Text>,
+}
+
+/// How the tools and prompts of upstreams are named for clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// `upstream__tool`, always: adding an upstream never renames another's tools.
+    #[default]
+    Prefixed,
+    /// The upstream's own names; where two collide, the first upstream keeps its name and the other is prefixed.
+    Plain,
+    /// A single upstream, with nothing renamed or rewritten.
+    Transparent,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// For people on a terminal and as JSON elsewhere (`auto`), or always the one.
+    pub format: LogFormat,
+    /// The least level that is logged.
+    pub level: LogLevel,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `human` on a terminal, `json` elsewhere.
+    #[default]
+    Auto,
+    /// For reading.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least level that is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what is suspect.
+    Warn,
+    /// And what happens.
+    #[default]
+    Info,
+    /// And why.
+    Debug,
+    /// And every message's way.
+    Trace,
+}
+
+/// What is too much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The largest message that a client may send, in bytes.
+    #[serde(with = "bytes")]
+    #[schemars(with = "Size")]
+    pub request: usize,
+    /// The largest message, line or event that an upstream may answer, in bytes.
+    #[serde(with = "bytes")]
+    #[schemars(with = "Size")]
+    pub response: usize,
+    /// The deepest nesting of JSON in either.
+    #[schemars(range(min = 8, max = 120))]
+    pub depth: usize,
+    /// The most messages in one JSON-RPC batch (legacy clients only).
+    #[schemars(range(min = 1, max = 10_000))]
+    pub batch: usize,
+    /// The most legacy sessions open at once.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub sessions: usize,
+    /// The most requests in flight at once, over all clients.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub in_flight: usize,
+    /// The most tools, prompts or resources that are taken from one upstream.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub entries: usize,
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// How long the first list request after a start waits for upstreams that are still coming up.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub startup: Duration,
+    /// To open a connection to an upstream.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub connect: Duration,
+    /// To find out which era an upstream speaks.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub probe: Duration,
+    /// For one page of an upstream's list.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub list: Duration,
+    /// For a call, unless the upstream sets its own. Progress starts the wait anew.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub call: Duration,
+    /// Until a legacy session that nobody uses is forgotten.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub session_idle: Duration,
+    /// For what is in flight to finish once the gateway was told to stop.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub shutdown: Duration,
+}
+
+/// How an upstream that ended or is out of reach is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Restart {
+    /// The first wait; it doubles with each failure.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub first_wait: Duration,
+    /// The longest wait.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub max_wait: Duration,
+}
+
+/// What holds for every upstream that runs as a child process.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Stdio {
+    /// The variables of the gateway's own environment that a child gets; all others are kept from it.
+    pub(crate) env_allow: Vec<Text>,
+}
+
+/// One MCP server behind the gateway: a `command` to run, a `url` to call, or one that is `builtin`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["command"] }, { "required": ["url"] }, { "required": ["builtin"] }
+]))]
+pub(crate) struct Upstream {
+    /// The program to run, which speaks MCP over stdin and stdout. No shell is involved; a path with a slash is
+    /// relative to this file.
+    #[schemars(example = &"npx")]
+    pub(crate) command: Option<Text>,
+    /// Its arguments.
+    #[schemars(example = serde_json::json!(["-y", "@modelcontextprotocol/server-memory"]))]
+    pub(crate) args: Vec<Text>,
+    /// Variables for it, beyond those that `env_allow` lets through.
+    #[schemars(example = serde_json::json!({ "API_KEY": "${API_KEY}" }))]
+    pub(crate) env: Pairs<Text>,
+    /// A file of `NAME=value` lines with further variables; `env` wins.
+    #[schemars(example = &".env")]
+    pub(crate) env_file: Option<Text>,
+    /// Variables of the gateway's own environment for it, beyond those of `stdio.env_allow`.
+    #[schemars(example = serde_json::json!(["SSH_AUTH_SOCK"]))]
+    pub(crate) env_allow: Vec<Text>,
+    /// The folder that it runs in, relative to this file. Without it, the folder of this file.
+    #[schemars(example = &"./dir")]
+    pub(crate) cwd: Option<Text>,
+    /// The URL of a remote MCP server.
+    #[schemars(example = &"https://example.com/mcp")]
+    pub(crate) url: Option<Text>,
+    /// How the URL is spoken to: streamable HTTP, or the older HTTP+SSE. Without it: `sse` if the path of the URL ends
+    /// in `/sse`, else `http`.
+    pub(crate) transport: Option<Transport>,
+    /// Headers for each request to it.
+    #[schemars(example = serde_json::json!({ "Authorization": "Bearer ${TOKEN}" }))]
+    pub(crate) headers: Pairs<Text>,
+    /// A small server that is compiled into toolgate.
+    pub(crate) builtin: Option<Builtin>,
+    /// `false` keeps it listed, as disabled.
+    pub(crate) enabled: Option<bool>,
+    /// The era of the protocol that it speaks; `auto` finds out.
+    pub(crate) era: Era,
+    /// How long a call to it may take; without it, `timeouts.call`.
+    #[serde(with = "period::option")]
+    #[schemars(with = "Option<Period>", example = &"60s")]
+    pub(crate) timeout: Option<Duration>,
+    /// How it is tried again, if not as `restart` says.
+    pub(crate) restart: Option<Restart>,
+    /// Which of its tools are offered at all.
+    pub(crate) tools: Tools,
+}
+
+/// Which of an upstream's tools are offered, by its own names for them; `*` stands for any characters.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tools {
+    /// Only these; without it, all.
+    #[schemars(example = serde_json::json!(["read_*"]))]
+    pub(crate) allow: Option<Vec<Text>>,
+    /// Not these.
+    #[schemars(example = serde_json::json!(["delete_*"]))]
+    pub(crate) deny: Vec<Text>,
+}
+
+/// How a remote upstream is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// Streamable HTTP.
+    Http,
+    /// The HTTP+SSE of 2024-11-05.
+    Sse,
+}
+
+/// A small MCP server that is compiled into toolgate and runs as its child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Builtin {
+    /// Times and time zones.
+    Time,
+    /// A key-value memory that lasts as long as the process.
+    Memory,
+    /// Exercises every feature of MCP.
+    Everything,
+}
+
+/// The era of the protocol that an upstream speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Era {
+    /// Found out on connecting, and remembered.
+    #[default]
+    Auto,
+    /// Before 2026-07-28: with `initialize` and sessions.
+    Legacy,
+    /// From 2026-07-28 on: stateless.
+    Modern,
+}
+
+/// One text, or a list of them; one is read as a list of one.
+#[derive(JsonSchema)]
+#[schemars(inline, untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OneOrMany {
+    One(Text),
+    Many(Vec<Text>),
+}
+
+/// A duration: `250ms`, `60s`, `5m`, `1h`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("format" = "duration", "pattern" = r"^[0-9.]+ ?(ms|s|m|h|d)$|\$\{"))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Period(String);
+
+/// A size: `64KiB`, `4MiB`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("format" = "size", "pattern" = r"^[0-9.]+ ?([KMG]iB|B)$|\$\{"))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Size(String);
+
+/// The JSON Schema of `toolgate.yaml`, draft 2020-12.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File).to_value();
+    // YAML anchors need a place to stand; the docker-compose convention is a key that begins with `x-`.
+    schema["patternProperties"] = serde_json::json!({ "^x-": true });
+    schema
+}
+
+// === defaults ===
+
+impl Default for File {
+    fn default() -> Self {
+        File {
+            listen: vec![Text::from("127.0.0.1:8665")],
+            names: Names::default(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            state_dir: None,
+            refresh: Duration::from_secs(300),
+            log: Log::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            restart: Restart::default(),
+            stdio: Stdio::default(),
+            upstreams: Pairs::default(),
+            schema: None,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { format: LogFormat::Auto, level: LogLevel::Info }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            request: 4 << 20,
+            response: 16 << 20,
+            depth: 64,
+            batch: 64,
+            sessions: 10_000,
+            in_flight: 10_000,
+            entries: 10_000,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            startup: Duration::from_secs(2),
+            connect: Duration::from_secs(10),
+            probe: Duration::from_secs(5),
+            list: Duration::from_secs(30),
+            call: Duration::from_secs(60),
+            session_idle: Duration::from_secs(3600),
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Restart { first_wait: Duration::from_millis(250), max_wait: Duration::from_secs(60) }
+    }
+}
+
+impl Default for Stdio {
+    fn default() -> Self {
+        Stdio { env_allow: crate::places::ENV_ALLOW.iter().copied().map(Text::from).collect() }
+    }
+}
+
+// === how durations and sizes are spelled ===
+
+mod period {
+    use super::{Duration, units};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&units::show_duration(*value))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        units::duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub(super) mod option {
+        use super::{Deserialize, Deserializer, Duration, Error, Serializer, units};
+
+        #[expect(clippy::ref_option, reason = "the signature is serde's")]
+        pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+            match value {
+                Some(value) => super::serialize(value, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+            let text = Option::<String>::deserialize(deserializer)?;
+            text.map(|text| units::duration(&text).map_err(D::Error::custom)).transpose()
+        }
+    }
+}
+
+mod bytes {
+    use super::units;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(value: &usize, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&units::show_size(*value))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+        units::size(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}

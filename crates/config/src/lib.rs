@@ -1,0 +1,51 @@
+//! The configuration of toolgate: as written, and as meant.
+//!
+//! Text goes in; [`Settings`] come out, or [`Faults`]: everything that is wrong with the file, at once, with places.
+//! The way between, in the order of the modules: a file in YAML or JSON becomes a tree that knows its places
+//! (`syntax`), a client's words become ours (`clients`), `${…}` is filled in (`fill`), the tree is held against the
+//! schema (`shape`), read into structs (`file`), and those are given their meaning (`resolve`).
+//!
+//! This crate stands on the ground floor and uses no other of ours. It touches neither the process's environment nor
+//! the disk but through [`Sources`].
+
+mod sources;
+mod places;
+
+mod syntax;
+mod json;
+mod yaml;
+mod node;
+
+mod clients;
+mod entry;
+mod fill;
+mod shape;
+mod suggest;
+
+mod de;
+mod file;
+mod units;
+mod written;
+
+mod env_file;
+mod resolve;
+mod slug;
+mod upstream;
+
+mod fault;
+mod load;
+mod mask;
+mod secret;
+mod settings;
+
+pub use fault::{Fault, Faults};
+pub use file::{Builtin, Era, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
+pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
+pub use node::Place;
+pub use places::{CONFIG_VARIABLE, Found, find, home};
+pub use secret::Secret;
+pub use settings::{Origin, Settings, ToolFilter, Transport, UpstreamSettings};
+pub use sources::Sources;
+
+#[cfg(test)]
+mod tests;

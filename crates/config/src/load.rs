@@ -1,0 +1,91 @@
+//! The whole way of a config file, from its path to settings.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::clients;
+use crate::fault::{Faults, Report};
+use crate::file::{File, schema};
+use crate::fill::Filler;
+use crate::node::Spot;
+use crate::resolve::{Context, resolve};
+use crate::settings::Settings;
+use crate::shape::fit;
+use crate::sources::Sources;
+use crate::syntax;
+
+/// Every key with its default and a comment: the documentation of the config file.
+pub const DEFAULT_FILE: &str = include_str!("default.yaml");
+
+/// What runs when there is no config file: the servers that are compiled in.
+pub const EMBEDDED_FILE: &str = include_str!("embedded.yaml");
+
+/// Folders in which clients keep their files; relative paths in them begin at the folder around.
+const CLIENT_FOLDERS: [&str; 8] =
+    [".vscode", ".cursor", ".gemini", ".claude", ".windsurf", ".zed", ".roo", ".kiro"];
+
+/// The settings of the file at `path`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
+    let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
+        .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
+    let text = syntax::decode(path, &bytes)?;
+    parse(text, path, sources)
+}
+
+/// The settings of a text; `origin` is the file that it is from, for faults and for relative paths.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
+    let text = syntax::decode(origin, text.as_bytes())?;
+    let mut report = Report::default();
+    let (tree, format) = syntax::read(origin, text, &mut report)?;
+    let schema = schema();
+    let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
+    let base = base_folder(origin, sources);
+    Filler { sources, base: &base, inputs: ours.inputs.as_ref(), report: &mut report, filled: 0 }
+        .fill_config(&mut ours.root);
+    let lost = fit(&mut ours.root, &schema, &mut report);
+    let settings = match File::deserialize(&ours.root) {
+        Ok(file) => {
+            let context =
+                Context { sources, file: origin, base: &base, tree: &tree, root: &ours.root, lost: &lost };
+            Some(resolve(file, &context, &mut report))
+        }
+        Err(error) => {
+            if report.is_clean() {
+                report.fault(Spot::default(), format!("cannot be read as a config: {error}"));
+            }
+            None
+        }
+    };
+    let notes = report.finish(origin, text, &tree)?;
+    settings
+        .map(|settings| Settings { notes, ..settings })
+        .ok_or_else(|| Faults::of_file(origin, "cannot be read as a config", None))
+}
+
+/// The folder that relative paths of a config file begin at.
+fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
+    let file = sources.cwd.join(origin);
+    let folder = file.parent().unwrap_or(&sources.cwd);
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let around = folder.parent().filter(|_| CLIENT_FOLDERS.contains(&name));
+    around.unwrap_or(folder).to_owned()
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The settings when there is no config file: the compiled-in upstreams time, memory and everything.
+    pub fn embedded() -> Self {
+        let nothing = |_: &str| None;
+        let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+        let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
+        parse(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources).expect("the embedded file is tested to have no fault")
+    }
+}

@@ -1,0 +1,162 @@
+//! The configuration as meant: plain data, checked, with every default and every `${…}` filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::file::{Builtin, Era, Limits, Log, Names, Restart, Timeouts};
+use crate::node::Place;
+use crate::secret::Secret;
+
+/// Everything that a config file decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The addresses to listen on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// How tools and prompts are named for clients.
+    pub names: Names,
+    /// Hosts allowed beyond loopback and the addresses listened on: `name` (any port) or `name:port`, in lower case.
+    pub allowed_hosts: Vec<String>,
+    /// Web origins allowed beyond loopback, as `scheme://host[:port]` in lower case.
+    pub allowed_origins: Vec<String>,
+    /// The folder for what outlives a restart, absolute; `None` leaves it to the caller.
+    pub state_dir: Option<PathBuf>,
+    /// How often upstreams' lists are asked for again without a reason.
+    pub refresh: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What is too much.
+    pub limits: Limits,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// The upstreams, in the order of the file; their slugs differ.
+    pub upstreams: Vec<UpstreamSettings>,
+    /// What the operator may want to know though it is no fault, as lines with their places.
+    pub notes: Vec<String>,
+}
+
+/// One MCP server behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// The name as written.
+    pub name: String,
+    /// The name as it stands before `__` in public names: of `[A-Za-z0-9_-]`, without `__`, unlike every other.
+    pub slug: String,
+    /// Whether it is started; if not it is only listed.
+    pub enabled: bool,
+    /// How it is reached.
+    pub transport: Transport,
+    /// The era that it speaks.
+    pub era: Era,
+    /// How long a call may take: its own, else `timeouts.call`.
+    pub timeout: Duration,
+    /// How it is tried again.
+    pub restart: Restart,
+    /// Which of its tools are offered.
+    pub tools: ToolFilter,
+    /// Where it stands in the config file.
+    pub origin: Origin,
+}
+
+/// How an upstream is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// A child process that speaks over stdin and stdout.
+    Stdio {
+        /// The program: a bare name to be looked for in `PATH`, or an absolute path.
+        command: PathBuf,
+        /// Its arguments; shown as written, since a variable in them may hold a secret.
+        args: Vec<Secret>,
+        /// Its own variables, in the order of the file, each name once.
+        env: Vec<(String, Secret)>,
+        /// The variables of the gateway that it gets as well, if they are set.
+        env_allow: Vec<String>,
+        /// The folder it runs in, absolute.
+        cwd: PathBuf,
+    },
+    /// Streamable HTTP.
+    Http {
+        /// An absolute `http` or `https` URL; shown as written.
+        url: Secret,
+        /// Headers for each request, names in lower case, each once.
+        headers: Vec<(String, Secret)>,
+    },
+    /// The HTTP+SSE of 2024-11-05.
+    Sse {
+        /// The URL of the event stream.
+        url: Secret,
+        /// Headers for each request, names in lower case, each once.
+        headers: Vec<(String, Secret)>,
+    },
+    /// A server compiled into toolgate.
+    Builtin {
+        /// Which one.
+        name: Builtin,
+    },
+}
+
+/// Which of an upstream's tools are offered, by their native names; `*` stands for any characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolFilter {
+    /// Only these, if it says so.
+    pub allow: Option<Vec<String>>,
+    /// Not these; it wins over `allow`.
+    pub deny: Vec<String>,
+}
+
+/// Where something stands in the config file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The place in it.
+    pub place: Place,
+}
+
+// === impl ToolFilter ===
+
+impl ToolFilter {
+    /// Whether a tool of that native name is offered.
+    pub fn permits(&self, tool: &str) -> bool {
+        let allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|pattern| matches(pattern, tool)));
+        allowed && !self.deny.iter().any(|pattern| matches(pattern, tool))
+    }
+}
+
+/// Whether a name matches a pattern with `*`; linear but for the number of stars.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(head) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let tail = parts.pop().unwrap_or_default();
+    for part in parts {
+        match name.find(part) {
+            Some(at) => name = &name[at + part.len()..],
+            None => return false,
+        }
+    }
+    name.ends_with(tail)
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// The word for it in lists: `stdio`, `http`, `sse` or `builtin`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Transport::Stdio { .. } => "stdio",
+            Transport::Http { .. } => "http",
+            Transport::Sse { .. } => "sse",
+            Transport::Builtin { .. } => "builtin",
+        }
+    }
+}
+
+// === impl Origin ===
+
+/// `file:line:column`, which editors and terminals turn into a link.
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.place.line, self.place.column)
+    }
+}

@@ -1,0 +1,64 @@
+//! Text to tree: decides by content whether it is JSON or YAML, and bounds what is read.
+
+use std::path::Path;
+
+use crate::fault::{Faults, Report};
+use crate::node::{Place, Tree};
+use crate::{json, yaml};
+
+/// The largest config file; a thousand upstreams with generous environments fit in half of it.
+pub(crate) const MAX_BYTES: usize = 1 << 20;
+
+/// A place, what is wrong there, and perhaps what to do.
+#[derive(Debug)]
+pub(crate) struct SyntaxError {
+    pub(crate) place: Place,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// Bytes to the text they hold, or the fault that they are not text.
+pub(crate) fn decode<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str, Faults> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("larger than {} MiB", MAX_BYTES >> 20);
+        return Err(Faults::of_file(file, message, Some("is this the config file?".to_owned())));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            Err(Faults::of_file(file, format!("not UTF-8 text (line {line})"), Some("save it as UTF-8".to_owned())))
+        }
+    }
+}
+
+/// The tree of a file, and whether it was JSON.
+pub(crate) fn read(file: &Path, text: &str, report: &mut Report) -> Result<(Tree, Format), Faults> {
+    let faults = |error: SyntaxError| Faults::of_syntax(file, text, error.place, error.message, error.help);
+    if !looks_like_json(text) {
+        return yaml::read(text, report).map(|tree| (tree, Format::Yaml)).map_err(faults);
+    }
+    let error = match json::read(text, report) {
+        Ok(tree) => return Ok((tree, Format::Json)),
+        Err(error) => error,
+    };
+    // `{listen: …}` without quotes is YAML; it is taken as such only where the name says so.
+    let named_yaml = file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+    if named_yaml {
+        *report = Report::default();
+        return yaml::read(text, report).map(|tree| (tree, Format::Yaml)).map_err(faults);
+    }
+    Err(faults(error))
+}
+
+/// Which syntax a file was in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+}
+
+fn looks_like_json(text: &str) -> bool {
+    let start = text.trim_start();
+    start.starts_with('{') || start.starts_with("//") || start.starts_with("/*")
+}

@@ -1,0 +1,254 @@
+//! One upstream, from as written to as meant.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::env_file;
+use crate::fault::Report;
+use crate::file::{self, Restart};
+use crate::node::{Place, Spot};
+use crate::resolve::Context;
+use crate::secret::Secret;
+use crate::settings::{Origin, ToolFilter, Transport, UpstreamSettings};
+use crate::shape::brief;
+use crate::written::{Pairs, Text};
+
+/// What upstreams have in common unless they say otherwise.
+pub(crate) struct Common<'a> {
+    pub(crate) stdio_env: &'a [String],
+    pub(crate) call: Duration,
+    pub(crate) restart: &'a Restart,
+}
+
+/// Headers that the protocol or HTTP itself sets.
+const RESERVED: [&str; 12] = [
+    "host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te", "accept",
+    "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name",
+];
+
+/// The upstream as meant; `None` when it says too little, which has been reported.
+///
+/// The name, slug and origin are the caller's to fill in.
+pub(crate) fn resolve(
+    name: &Text,
+    written: file::Upstream,
+    common: &Common<'_>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<UpstreamSettings> {
+    check_kind(name, &written, context, report)?;
+    let enabled = written.enabled.unwrap_or(true);
+    // A disabled upstream keeps its `${…}` as written; there is no point in judging its values.
+    let mut unheard = Report::default();
+    let report = if enabled { report } else { &mut unheard };
+    check_company(name, &written, report);
+    let timeout = written.timeout.unwrap_or(common.call);
+    let restart = written.restart.clone().unwrap_or_else(|| common.restart.clone());
+    let tools = ToolFilter {
+        allow: written.tools.allow.as_deref().map(values),
+        deny: values(&written.tools.deny),
+    };
+    Some(UpstreamSettings {
+        name: String::new(),
+        slug: String::new(),
+        enabled,
+        era: written.era,
+        timeout,
+        restart,
+        tools,
+        origin: Origin { file: PathBuf::new(), place: Place { line: 1, column: 1 } },
+        transport: transport(written, common, context, report)?,
+    })
+}
+
+fn values(texts: &[Text]) -> Vec<String> {
+    texts.iter().map(|text| text.value.clone()).collect()
+}
+
+/// Exactly one of the three ways to reach it.
+fn check_kind(name: &Text, written: &file::Upstream, context: &Context<'_>, report: &mut Report) -> Option<()> {
+    let command = written.command.as_ref().map(|text| ("command", text.spot));
+    let url = written.url.as_ref().map(|text| ("url", text.spot));
+    let builtin = written.builtin.map(|_| ("builtin", name.spot));
+    let given: Vec<(&str, Spot)> = [command, url, builtin].into_iter().flatten().collect();
+    match given[..] {
+        [_] => Some(()),
+        [] => {
+            let map = context.root.get("upstreams").and_then(|upstreams| upstreams.get(&name.value));
+            let is_whole = map.is_none_or(|map| !context.lost.contains(&map.spot));
+            if is_whole {
+                let help = "give it a `command` to run, a `url` to call, or say which `builtin` it is";
+                report.fault_with_help(name.spot, "says nothing about how to reach it", help);
+            }
+            None
+        }
+        [(first, _), (second, spot), ..] => {
+            report.fault_with_help(spot, format!("both `{first}` and `{second}`"), "an upstream has one of them");
+            None
+        }
+    }
+}
+
+/// Keys that belong to another kind of upstream: a slip, or half of a change.
+fn check_company(name: &Text, written: &file::Upstream, report: &mut Report) {
+    let first = |pairs: &Pairs<Text>| pairs.0.first().map(|(key, _)| key.spot);
+    let of_process = [
+        ("args", written.args.first().map(|text| text.spot)),
+        ("env", first(&written.env)),
+        ("env_file", written.env_file.as_ref().map(|text| text.spot)),
+        ("env_allow", written.env_allow.first().map(|text| text.spot)),
+        ("cwd", written.cwd.as_ref().map(|text| text.spot)),
+    ];
+    let of_url = [("headers", first(&written.headers)), ("transport", written.transport.map(|_| name.spot))];
+    let complain = |report: &mut Report, keys: &[(&str, Option<Spot>)], owner: &str| {
+        for (key, spot) in keys {
+            if let Some(spot) = spot {
+                report.fault(*spot, format!("`{key}` means nothing without `{owner}`"));
+            }
+        }
+    };
+    if written.command.is_none() {
+        complain(report, &of_process, "command");
+    }
+    if written.url.is_none() {
+        complain(report, &of_url, "url");
+    }
+}
+
+fn transport(
+    written: file::Upstream,
+    common: &Common<'_>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<Transport> {
+    if let Some(name) = written.builtin {
+        return Some(Transport::Builtin { name });
+    }
+    if let Some(url) = written.url {
+        check_url(&url, report);
+        let headers = headers(&written.headers, report);
+        check_clear_text(&url, &written.headers, report);
+        let path = url.value.split(['?', '#']).next().unwrap_or_default();
+        let by_path = if path.ends_with("/sse") { file::Transport::Sse } else { file::Transport::Http };
+        let url = Secret::shown_as(url.value, url.written);
+        return Some(match written.transport.unwrap_or(by_path) {
+            file::Transport::Http => Transport::Http { url, headers },
+            file::Transport::Sse => Transport::Sse { url, headers },
+        });
+    }
+    let command = written.command?;
+    check_command(&command, &written.args, report);
+    for text in written.args.iter().chain(&written.cwd) {
+        check_no_nul(text, report);
+    }
+    let has_folder = command.value.contains('/') || command.value.contains(std::path::MAIN_SEPARATOR);
+    let program = match has_folder {
+        true => context.sources.resolve(context.base, &command.value),
+        false => PathBuf::from(&command.value),
+    };
+    let mut env_allow = common.stdio_env.to_vec();
+    env_allow.extend(values(&written.env_allow));
+    Some(Transport::Stdio {
+        command: program,
+        args: written.args.into_iter().map(|arg| Secret::shown_as(arg.value, arg.written)).collect(),
+        env: environment(written.env, written.env_file, context, report),
+        env_allow,
+        cwd: written.cwd.map_or_else(|| context.base.to_owned(), |cwd| context.sources.resolve(context.base, &cwd.value)),
+    })
+}
+
+fn check_command(command: &Text, args: &[Text], report: &mut Report) {
+    let text = command.value.trim();
+    check_no_nul(command, report);
+    if text.is_empty() {
+        report.fault(command.spot, "the command is empty");
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if let ([program, rest @ ..], []) = (&words[..], args)
+        && !rest.is_empty()
+        && !program.contains(['/', '\\'])
+        && command.value == command.written
+    {
+        let message = format!("`{}` is not the name of a program", brief(text));
+        let help = format!("no shell reads it: write `command: {program}` and `args: [{}]`", brief(&rest.join(", ")));
+        report.fault_with_help(command.spot, message, help);
+    }
+}
+
+fn check_no_nul(text: &Text, report: &mut Report) {
+    if text.value.contains('\0') {
+        report.fault(text.spot, "holds a NUL character");
+    }
+}
+
+/// The variables of `env_file` and of `env`, the latter winning.
+fn environment(
+    env: Pairs<Text>,
+    env_file: Option<Text>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Vec<(String, Secret)> {
+    let mut variables = env_file.map(|file| env_file::read(&file, context, report)).unwrap_or_default();
+    variables.retain(|(name, _)| !env.0.iter().any(|(own, _)| own.value == *name));
+    for (name, value) in env.0 {
+        check_no_nul(&value, report);
+        if name.value.is_empty() || name.value.contains(['=', '\0']) {
+            report.fault(name.spot, "not a name for a variable");
+        }
+        variables.push((name.value, Secret::new(value.value)));
+    }
+    variables
+}
+
+fn check_url(url: &Text, report: &mut Report) {
+    let shown = brief(&url.written);
+    let uri = match url.value.parse::<http::Uri>() {
+        Ok(uri) => uri,
+        Err(error) => {
+            report.fault_with_help(url.spot, format!("`{shown}` is no URL"), error.to_string());
+            return;
+        }
+    };
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http" | "https"), Some(host)) if host.as_str().contains('@') => {
+            let help = "put it into `headers`, as `Authorization`";
+            report.fault_with_help(url.spot, "a user name in a URL ends up in logs", help);
+        }
+        (Some("http" | "https"), Some(host)) if !host.host().is_empty() => {}
+        (None | Some(_), _) => {
+            let help = "it begins with `https://` or `http://` and names a host";
+            report.fault_with_help(url.spot, format!("`{shown}` is not the URL of a server"), help);
+        }
+    }
+}
+
+/// A credential over plain HTTP is read by everyone on the way.
+fn check_clear_text(url: &Text, headers: &Pairs<Text>, report: &mut Report) {
+    let Some(host) = url.value.strip_prefix("http://") else { return };
+    let loopback = ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
+    if let Some((name, _)) = headers.0.iter().find(|(name, _)| name.value.eq_ignore_ascii_case("authorization"))
+        && !loopback
+    {
+        report.note(name.spot, "a credential over plain `http://` can be read on the way");
+    }
+}
+
+fn headers(written: &Pairs<Text>, report: &mut Report) -> Vec<(String, Secret)> {
+    let mut headers: Vec<(String, Secret)> = Vec::new();
+    for (name, value) in &written.0 {
+        let lower = name.value.to_ascii_lowercase();
+        if http::HeaderName::from_bytes(name.value.as_bytes()).is_err() {
+            report.fault(name.spot, "not a name for a header");
+        } else if RESERVED.contains(&lower.as_str()) {
+            report.fault_with_help(name.spot, "toolgate sets this header itself", "remove it");
+        } else if headers.iter().any(|(other, _)| *other == lower) {
+            report.fault_with_help(name.spot, "given twice, in other letters", "remove one of the two");
+        } else if http::HeaderValue::from_str(&value.value).is_err() {
+            let help = "a header's value is one line of text";
+            report.fault_with_help(value.spot, "not a value for a header", help);
+        } else {
+            headers.push((lower, Secret::new(&value.value)));
+        }
+    }
+    headers
+}
