@@ -1,0 +1,58 @@
+//! Small MCP servers that come with toolgate, for whoever has no Node or Python and wants something real at once.
+//!
+//! Each runs as a child process over stdio and speaks both eras. Handlers are written once, in the modern manner; what the
+//! eras need of their own stands at two edges.
+//!
+//! In reading order: [`mod@server`] is what a builtin server is, `tool`, `prompt` and `resource` what it is made of,
+//! `call` and `ask` what a handler can do while it runs; `answer` has the methods, `modern`, `legacy`, `listen` and `seal`
+//! the eras, [`mod@serve`] the loop; `time`, `memory` and `everything` are the servers.
+
+mod server;
+mod tool;
+mod prompt;
+mod resource;
+mod content;
+mod argument;
+mod schema;
+mod call;
+mod ask;
+mod answer;
+mod page;
+mod modern;
+mod legacy;
+mod listen;
+mod seal;
+mod outbox;
+mod serve;
+mod time;
+#[cfg(test)]
+mod testing;
+
+use std::io;
+
+pub use serve::serve;
+pub use server::Server;
+
+/// The servers, each with one line about it.
+pub const NAMES: &[(&str, &str)] = &[("time", "What time it is anywhere, conversion between time zones, and calendar arithmetic")];
+
+/// The server of this name.
+///
+/// Errors: [`io::ErrorKind::NotFound`] for a name that is not in [`NAMES`]; otherwise what setting it up fails with.
+pub fn named(name: &str) -> io::Result<Server> {
+    match name {
+        "time" => Ok(time::server()),
+        _ => {
+            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            Err(io::Error::new(io::ErrorKind::NotFound, format!("no builtin server `{name}`; there are {}", known.join(", "))))
+        }
+    }
+}
+
+/// Serves the server of this name over this process's stdin and stdout, until stdin ends.
+///
+/// Errors: those of [`named`] and [`serve()`]. A read of stdin may still be pending when this returns with an error, so the
+/// caller should leave the process rather than wait for its runtime.
+pub async fn run(name: &str) -> io::Result<()> {
+    serve(named(name)?, tokio::io::stdin(), tokio::io::stdout()).await
+}
