@@ -72,7 +72,11 @@ async fn attempt(args: &Args) -> anyhow::Result<()> {
     report::print(&verdicts);
     let failed = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
     if failed > 0 {
-        anyhow::bail!("{failed} of {} failed; plans, documents and logs are in {}", verdicts.len(), scratch.keep().display());
+        anyhow::bail!(
+            "{failed} of {} failed; plans, documents and logs are in {}",
+            verdicts.len(),
+            scratch.keep().display()
+        );
     }
     Ok(())
 }

@@ -102,7 +102,8 @@ impl Baseline {
         for read in plan.reads {
             baseline.reads.insert(read.label, server.ask("resources/read", json!({"uri": read.uri})).await?);
         }
-        let uris: Vec<_> = baseline.resources.iter().filter_map(|entry| entry["uri"].as_str().map(str::to_owned)).collect();
+        let uris: Vec<_> =
+            baseline.resources.iter().filter_map(|entry| entry["uri"].as_str().map(str::to_owned)).collect();
         for uri in uris {
             let result = server.ask("resources/read", json!({"uri": uri})).await?;
             baseline.listed_reads.insert(uri, result);
@@ -120,8 +121,7 @@ impl Connection {
         let mut process = Process::start("a server of the baseline", &mut child)?;
         let to = process.child().stdin.take().context("its stdin is a pipe")?;
         let from = process.child().stdout.take().context("its stdout is a pipe")?;
-        let mut connection =
-            Self { process, to, from: BufReader::new(from).lines(), last_id: 0, progress: Vec::new() };
+        let mut connection = Self { process, to, from: BufReader::new(from).lines(), last_id: 0, progress: Vec::new() };
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": CLIENT, "version": "1"}});
         connection.ask("initialize", hello).await?;
         connection.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await?;
@@ -172,7 +172,9 @@ impl Connection {
             let mut message: Value = serde_json::from_str(&line).with_context(|| format!("not JSON: {line:.200}"))?;
             match message["method"].as_str() {
                 Some("notifications/progress") => self.progress.push(message["params"].take()),
-                Some(method) if message.get("id").is_some() => bail!("the server asks for {method}, which was not declared"),
+                Some(method) if message.get("id").is_some() => {
+                    bail!("the server asks for {method}, which was not declared")
+                }
                 Some(_) => {}
                 None if message["id"] == json!(id) => {
                     return Ok(match message.get_mut("result") {

@@ -38,7 +38,8 @@ impl Fixtures {
     /// # Errors
     /// When npm or Python is missing, or an installation fails.
     pub(super) async fn install() -> anyhow::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?.join("fixtures");
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?.join("fixtures");
         let fixtures = Self { servers: root.join("servers"), clients: root.join("clients") };
         npm(&fixtures.servers).await?;
         npm(&fixtures.clients.join("node")).await?;

@@ -3,7 +3,7 @@
 use super::baseline::Baseline;
 use super::plan::{Front, Places, Plan, Server, Upstream};
 use super::roster::{Client, Progress};
-use super::values::{Lens, differences, same_uri, settled, settled_result};
+use super::values::{Lens, differences, moved_uri, settled, settled_result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -51,7 +51,12 @@ struct Judge<'a> {
 }
 
 /// Judges what `client` printed; `both_eras` says whether it could have had the era it likes.
-pub(super) fn judge(client: &Client, expected: &Expected<'_>, both_eras: bool, document: anyhow::Result<Value>) -> Verdict {
+pub(super) fn judge(
+    client: &Client,
+    expected: &Expected<'_>,
+    both_eras: bool,
+    document: anyhow::Result<Value>,
+) -> Verdict {
     let mut verdict = Verdict { client: client.name.to_owned(), ..Verdict::default() };
     let document = match document {
         Ok(document) => document,
@@ -104,7 +109,8 @@ impl Judge<'_> {
         self.verdict.era = text("era");
         self.verdict.seconds = self.document["seconds"].as_f64().unwrap_or_default();
         if both_eras && self.verdict.era != self.client.era {
-            let found = format!("it speaks the {} era; it can and should speak the {} one", self.verdict.era, self.client.era);
+            let found =
+                format!("it speaks the {} era; it can and should speak the {} one", self.verdict.era, self.client.era);
             self.verdict.differences.push(found);
         }
     }
@@ -121,7 +127,8 @@ impl Judge<'_> {
             }
             let prompts = baseline.prompts.iter().map(|prompt| self.named("prompts", upstream, prompt));
             let resources = baseline.resources.iter().map(|entry| self.located("resources", "uri", upstream, entry));
-            let templates = baseline.templates.iter().map(|entry| self.located("templates", "uriTemplate", upstream, entry));
+            let templates =
+                baseline.templates.iter().map(|entry| self.located("templates", "uriTemplate", upstream, entry));
             let others: Vec<_> = prompts.chain(resources).chain(templates).collect();
             for found in others {
                 self.verdict.others.count(&found);
@@ -140,20 +147,22 @@ impl Judge<'_> {
         }
         let mut native = native.clone();
         native["name"] = json!(name);
-        let found = differences(&self.definition(&native), &self.definition(entry), self.lens(upstream.server));
+        let found = differences(&self.definition(&native), &self.definition(entry), self.lens(upstream));
         found.into_iter().map(|found| format!("{list}: {name}{found}")).collect()
     }
 
-    /// What differs in the entry that must be listed under the URI of `native`.
+    /// What differs in the entry that must be listed under the public URI of `native`.
     fn located(&self, list: &str, member: &str, upstream: &Upstream, native: &Value) -> Vec<String> {
-        let lens = self.lens(upstream.server);
-        let uri = native[member].as_str().unwrap_or_default();
-        let candidates = self.entries(list).iter().filter(|entry| same_uri(uri, entry[member].as_str().unwrap_or_default(), lens));
-        let compared = candidates.map(|entry| differences(&self.definition(native), &self.definition(entry), lens));
-        match compared.min_by_key(Vec::len) {
-            Some(found) => found.into_iter().map(|found| format!("{list}: {uri}{found}")).collect(),
-            None => vec![format!("{list}: {uri} is not listed")],
-        }
+        let uri = self.public_uri(upstream, native[member].as_str().unwrap_or_default());
+        let Some(entry) = self.entries(list).iter().find(|entry| entry[member] == json!(uri)) else {
+            return vec![format!("{list}: {uri} is not listed")];
+        };
+        let found = differences(&self.definition(native), &self.definition(entry), self.lens(upstream));
+        found.into_iter().map(|found| format!("{list}: {uri}{found}")).collect()
+    }
+
+    fn public_uri(&self, upstream: &Upstream, uri: &str) -> String {
+        self.lens(upstream).moved.map_or_else(|| uri.to_owned(), |upstream| moved_uri(upstream, uri))
     }
 
     /// A definition as clients of this era are shown it: `execution` says how legacy tasks work, and only there.
@@ -174,7 +183,11 @@ impl Judge<'_> {
             let result = &self.document["calls"][&call.label];
             let found = if call.refused {
                 let is_refused = result.get("failed").is_some() || result["isError"] == json!(true);
-                if is_refused { Vec::new() } else { vec![format!("calls: {} was not refused: {result:.200}", call.label)] }
+                if is_refused {
+                    Vec::new()
+                } else {
+                    vec![format!("calls: {} was not refused: {result:.200}", call.label)]
+                }
             } else {
                 self.answered("calls", &call.label, |baseline| &baseline.calls)
             };
@@ -185,7 +198,8 @@ impl Judge<'_> {
 
     /// Prompts, completions and readings: equal results.
     fn reads(&mut self) {
-        let (prompts, completions) = (std::mem::take(&mut self.plan.prompts), std::mem::take(&mut self.plan.completions));
+        let (prompts, completions) =
+            (std::mem::take(&mut self.plan.prompts), std::mem::take(&mut self.plan.completions));
         let reads = std::mem::take(&mut self.plan.reads);
         let wanted = |core: bool| core || !self.client.core_only;
         let mut found = Vec::new();
@@ -207,31 +221,38 @@ impl Judge<'_> {
         }
     }
 
-    /// Every resource that was listed and that a server behind the front has: read by the URI the client was shown.
+    /// Every resource of every server, read by the URI the client was shown.
     fn listed_reads(&self) -> Vec<Vec<String>> {
-        let reads = self.document["listed_reads"].as_object().into_iter().flatten();
-        let judged = reads.filter_map(|(shown, result)| {
-            let matches = |upstream: &Upstream| {
-                let (baseline, lens) = (self.expected.baselines.get(&upstream.server)?, self.lens(upstream.server));
-                let (uri, native) = baseline.listed_reads.iter().find(|(uri, _)| same_uri(uri, shown, lens))?;
-                Some((uri, differences(&settled_result(native.clone()), &settled_result(result.clone()), lens)))
-            };
-            let (uri, found) = self.expected.front.upstreams().iter().find_map(matches)?;
-            Some(found.into_iter().map(|found| format!("listed_reads: {uri}{found}")).collect())
-        });
-        judged.collect()
+        let mut judged = Vec::new();
+        for upstream in self.expected.front.upstreams() {
+            let native = self.expected.baselines.get(&upstream.server).map(|baseline| &baseline.listed_reads);
+            for (uri, native) in native.into_iter().flatten() {
+                let shown = self.public_uri(upstream, uri);
+                judged.push(self.compared("listed_reads", &shown, self.lens(upstream), native));
+            }
+        }
+        judged
     }
 
     /// What differs between the baseline's result and the client's under the same label.
-    fn answered(&self, part: &str, label: &str, results: impl Fn(&Baseline) -> &BTreeMap<String, Value>) -> Vec<String> {
+    fn answered(
+        &self,
+        part: &str,
+        label: &str,
+        results: impl Fn(&Baseline) -> &BTreeMap<String, Value>,
+    ) -> Vec<String> {
         let Some((upstream, native)) = self.baseline(label, results) else {
             return vec![format!("{part}: {label} is not in the baseline")];
         };
+        self.compared(part, label, self.lens(upstream), native)
+    }
+
+    /// What differs between a result of the baseline and what stands under `label` in a part of the document.
+    fn compared(&self, part: &str, label: &str, lens: Lens, native: &Value) -> Vec<String> {
         let Some(result) = self.document[part].get(label) else { return vec![format!("{part}: {label} was not done")] };
         if let Some(failed) = result.get("failed").filter(|_| native.get("failed").is_none()) {
             return vec![format!("{part}: {label} failed: {failed:.300}")];
         }
-        let lens = self.lens(upstream.server);
         let found = differences(&settled_result(native.clone()), &settled_result(result.clone()), lens);
         found.into_iter().map(|found| format!("{part}: {label}{found}")).collect()
     }
@@ -271,12 +292,12 @@ impl Judge<'_> {
             let Some((_, native)) = self.baseline(&call.label, |baseline| &baseline.calls) else { continue };
             let returned = agent["returned"][&call.label].as_str().unwrap_or_default();
             let same = match native.get("structuredContent") {
-                Some(structured) => serde_json::from_str(returned).is_ok_and(|returned: Value| {
-                    differences(structured, &returned, Lens { uris_collide: false }).is_empty()
-                }),
+                Some(structured) => serde_json::from_str(returned)
+                    .is_ok_and(|returned: Value| differences(structured, &returned, Lens { moved: None }).is_empty()),
                 None => native["content"][0]["text"] == json!(returned),
             };
-            let shown = format!("agent: {} returned {returned:?} {}", call.label, agent.get("failed").unwrap_or(&Value::Null));
+            let shown =
+                format!("agent: {} returned {returned:?} {}", call.label, agent.get("failed").unwrap_or(&Value::Null));
             found.push(if same { Vec::new() } else { vec![shown] });
         }
         for found in found {
@@ -304,8 +325,8 @@ impl Judge<'_> {
         self.document[list].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn lens(&self, server: Server) -> Lens {
-        Lens { uris_collide: self.expected.front.collides(server) }
+    fn lens(&self, upstream: &Upstream) -> Lens {
+        Lens { moved: self.expected.front.moved(upstream) }
     }
 }
 
@@ -326,6 +347,63 @@ fn same_step(step: &Value, seen: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is said of `document`, by a judge who knows a server with one tool that answers "yes".
+    fn differences_of(document: Value) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = Places::prepare(folder.path()).expect("its files");
+        let front = Front::direct();
+        let plan = Plan::native(Server::Everything, "", &places);
+        let yes = json!({"content": [{"type": "text", "text": "yes"}]});
+        let calls = plan.calls.iter().filter(|call| call.core).map(|call| (call.label.clone(), yes.clone())).collect();
+        let prompt_results = plan.prompts.iter().map(|prompt| (prompt.label.clone(), yes.clone())).collect();
+        let tool = json!({"name": "echo", "inputSchema": {"type": "object"}, "execution": {}});
+        let baseline = Baseline { tools: vec![tool], calls, prompt_results, ..Baseline::default() };
+        let baselines = BTreeMap::from([(Server::Everything, baseline)]);
+        let expected = Expected { front: &front, baselines: &baselines, places: &places };
+        let inspector = crate::clients::roster::chosen(&["inspector-modern".to_owned()]).expect("it exists")[0];
+        judge(inspector, &expected, true, Ok(document)).differences
+    }
+
+    /// The document of a client to which nothing happened.
+    fn good() -> Value {
+        let yes = json!({"content": [{"type": "text", "text": "yes"}], "resultType": "complete"});
+        json!({
+            "era": "modern", "tools": [{"name": "echo", "inputSchema": {"type": "object"}}, {"name": "extra"}],
+            "calls": {"direct/echo": yes, "direct/structured": yes, "direct/image": yes},
+            "prompt_results": {"direct/arguments": yes},
+        })
+    }
+
+    #[test]
+    fn an_equal_document_with_an_extra_tool_is_good() {
+        assert_eq!(differences_of(good()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whatever_is_altered_is_one_difference() {
+        let altered = |path: &str, value: Value| {
+            let mut document = good();
+            *document.pointer_mut(path).expect("it is there") = value;
+            differences_of(document)
+        };
+        assert_eq!(altered("/era", json!("legacy")).len(), 2, "the era, and `execution` is lost in the legacy one");
+        assert_eq!(altered("/tools/0/name", json!("other")), ["tools: echo is not listed"]);
+        assert_eq!(altered("/tools/1/name", json!("echo")), ["tools: echo is listed twice"]);
+        assert_eq!(
+            altered("/tools/0/inputSchema/type", json!("x")),
+            ["tools: echo.inputSchema.type is \"x\", not \"object\""]
+        );
+        assert_eq!(
+            altered("/calls/direct~1echo/content/0/text", json!("no")),
+            ["calls: direct/echo.content[0].text is \"no\", not \"yes\""]
+        );
+        assert_eq!(
+            altered("/calls/direct~1image", json!({"failed": {"code": 1}})),
+            ["calls: direct/image failed: {\"code\":1}"]
+        );
+        assert_eq!(altered("/prompt_results", json!({})), ["prompt_results: direct/arguments was not done"]);
+    }
 
     fn steps(progress: &[u32]) -> Vec<Value> {
         progress.iter().map(|progress| json!({"progress": progress, "total": 4})).collect()

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// A picture of one red pixel, for the file server to read.
 const PIXEL: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0,
-    0, 0x90, 0x77, 0x53, 0xde, 0, 0, 0, 0x0c, 0x49, 0x44, 0x41, 0x54, 0x08, 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0, 0, 0x03, 1, 1, 0,
-    0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8,
+    2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde, 0, 0, 0, 0x0c, 0x49, 0x44, 0x41, 0x54, 0x08, 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0,
+    0, 0x03, 1, 1, 0, 0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 ];
 
 /// Entities of the memory server that begin so come and go during a run; the comparison leaves them out.
@@ -138,9 +138,10 @@ impl Front {
         servers
     }
 
-    /// Whether resource URIs of this server collide, because it stands behind this front more than once.
-    pub(super) fn collides(&self, server: Server) -> bool {
-        self.0.iter().filter(|upstream| upstream.server == server).count() > 1
+    /// The upstream's name, if its resources have URIs of their own because an earlier upstream offers the same.
+    pub(super) fn moved(&self, upstream: &Upstream) -> Option<&'static str> {
+        let first = self.0.iter().find(|other| other.server == upstream.server)?;
+        upstream.name.filter(|_| first.name != upstream.name)
     }
 
     /// What `client` is to do.
@@ -149,11 +150,17 @@ impl Front {
         for upstream in &self.0 {
             let native = Plan::native(upstream.server, client, places);
             let label = |label: &str| upstream.label(label);
-            plan.calls.extend(native.calls.into_iter().filter(|call| upstream.whole || call.core || call.progress).map(|call| {
-                Call { label: label(&call.label), tool: upstream.public(&call.tool), ..call }
-            }));
-            plan.prompts.extend(native.prompts.into_iter().map(|prompt| {
-                Prompt { label: label(&prompt.label), name: upstream.public(&prompt.name), ..prompt }
+            plan.calls.extend(
+                native.calls.into_iter().filter(|call| upstream.whole || call.core || call.progress).map(|call| Call {
+                    label: label(&call.label),
+                    tool: upstream.public(&call.tool),
+                    ..call
+                }),
+            );
+            plan.prompts.extend(native.prompts.into_iter().map(|prompt| Prompt {
+                label: label(&prompt.label),
+                name: upstream.public(&prompt.name),
+                ..prompt
             }));
             plan.completions.extend(native.completions.into_iter().map(|mut completion| {
                 if let Some(Value::String(name)) = completion.reference.get_mut("name") {
@@ -276,7 +283,10 @@ impl Plan {
             ],
             prompts: vec![
                 prompt("simple", "simple-prompt", None),
-                Prompt { core: true, ..prompt("arguments", "args-prompt", Some(json!({"city": "Oslo", "state": "Norge"}))) },
+                Prompt {
+                    core: true,
+                    ..prompt("arguments", "args-prompt", Some(json!({"city": "Oslo", "state": "Norge"})))
+                },
             ],
             completions: vec![
                 Completion {
@@ -304,7 +314,11 @@ impl Plan {
                 call("create", "create_entities", visitor).core(),
                 call("open", "open_nodes", json!({"names": ["toolgate"]})),
                 call("graph", "read_graph", json!({})).core(),
-                call("error", "add_observations", json!({"observations": [{"entityName": "nobody", "contents": ["x"]}]})),
+                call(
+                    "error",
+                    "add_observations",
+                    json!({"observations": [{"entityName": "nobody", "contents": ["x"]}]}),
+                ),
             ],
             ..Self::default()
         }

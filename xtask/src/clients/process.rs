@@ -131,6 +131,9 @@ async fn printed(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8
 /// Sends a signal; that nobody is left to receive it is the usual case and no failure.
 fn signal(signal: &str, target: &str) {
     let mut kill = std::process::Command::new("sh");
-    kill.args(["-c", "kill \"$0\" \"$1\"", signal, target]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    kill.args(["-c", "kill \"$0\" \"$1\"", signal, target])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     kill.status().ok();
 }

@@ -7,9 +7,23 @@ const LINES: usize = 25;
 
 /// Prints the verdicts.
 pub(super) fn print(verdicts: &[Verdict]) {
-    let heads = ["client", "version", "era", "listed", "tools", "others", "calls", "reads", "progress", "seconds", "differences"];
+    let heads = [
+        "client",
+        "version",
+        "era",
+        "listed",
+        "tools",
+        "others",
+        "calls",
+        "reads",
+        "progress",
+        "seconds",
+        "differences",
+    ];
     let rows: Vec<[String; 11]> = verdicts.iter().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).chain([heads[column].len()]).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).chain([heads[column].len()]).max().unwrap_or(0)
+    };
     let widths: Vec<_> = (0..heads.len()).map(width).collect();
     let line = |cells: &[String]| {
         let padded: Vec<_> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -18,7 +32,9 @@ pub(super) fn print(verdicts: &[Verdict]) {
     println!();
     line(&heads.map(str::to_owned));
     rows.iter().for_each(|row| line(row));
-    println!("\nlisted: all tools shown; tools, others (prompts, resources, templates): equal to the servers' own definitions;");
+    println!(
+        "\nlisted: all tools shown; tools, others (prompts, resources, templates): equal to the servers' own definitions;"
+    );
     println!("calls, reads (resources, prompts, completions), progress: equal to what the servers answer directly");
     for verdict in verdicts.iter().filter(|verdict| !verdict.is_good()) {
         println!("\n{}:", verdict.client);

@@ -10,8 +10,14 @@ use serde_json::{Map, Value};
 /// What may differ besides what [`settled`] sets aside.
 #[derive(Clone, Copy)]
 pub(super) struct Lens {
-    /// Whether resource URIs collide, so that the gateway may have given this one another, longer URI.
-    pub(super) uris_collide: bool,
+    /// The upstream whose resources are offered under URIs of its own, because an earlier one offers the same URIs.
+    /// Inside results either URI may stand.
+    pub(super) moved: Option<&'static str>,
+}
+
+/// The URI under which the gateway offers a resource of `upstream` whose own URI is taken.
+pub(super) fn moved_uri(upstream: &str, uri: &str) -> String {
+    format!("toolgate+{upstream}:{uri}")
 }
 
 /// A result of the protocol without what may rightly differ.
@@ -75,12 +81,6 @@ fn settled_text(text: String) -> Value {
     }
 }
 
-/// Whether `shown` may stand for the native `uri`.
-pub(super) fn same_uri(uri: &str, shown: &str, lens: Lens) -> bool {
-    let path = uri.split_once("://").map_or(uri, |(_, path)| path);
-    uri == shown || (lens.uris_collide && shown.ends_with(path))
-}
-
 /// Every place at which `got` is not what was `expected`.
 pub(super) fn differences(expected: &Value, got: &Value, lens: Lens) -> Vec<String> {
     let mut found = Vec::new();
@@ -105,7 +105,8 @@ fn walk(at: &str, expected: &Value, got: &Value, lens: Lens, found: &mut Vec<Str
                 walk(&format!("{at}[{index}]"), value, other, lens, found);
             }
         }
-        (Value::String(uri), Value::String(shown)) if is_uri(at) && same_uri(uri, shown, lens) => {}
+        (Value::String(uri), Value::String(shown))
+            if is_uri(at) && lens.moved.is_some_and(|upstream| moved_uri(upstream, uri) == *shown) => {}
         (Value::Number(expected), Value::Number(got)) if expected.as_f64() == got.as_f64() => {}
         _ if expected == got => {}
         _ => found.push(format!("{at} is {}, not {}", short(got), short(expected))),
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const STRICT: Lens = Lens { uris_collide: false };
+    const STRICT: Lens = Lens { moved: None };
 
     #[test]
     fn a_missing_an_added_and_an_altered_member_are_three_differences() {
@@ -141,11 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_colliding_uri_may_be_longer_than_its_native_one() {
-        let (native, shown) = (json!({"uri": "demo://doc/a.md"}), json!({"uri": "toolgate://everything/demo/doc/a.md"}));
+    fn only_the_uri_of_a_moved_resource_may_be_another_one() {
+        let (native, shown) = (json!({"uri": "demo://a"}), json!({"uri": "toolgate+second:demo://a"}));
         assert_eq!(differences(&native, &shown, STRICT).len(), 1);
-        assert!(differences(&native, &shown, Lens { uris_collide: true }).is_empty());
-        assert_eq!(differences(&native, &json!({"uri": "demo://doc/b.md"}), Lens { uris_collide: true }).len(), 1);
+        assert!(differences(&native, &shown, Lens { moved: Some("second") }).is_empty());
+        assert_eq!(differences(&native, &shown, Lens { moved: Some("third") }).len(), 1);
+        assert_eq!(
+            differences(&json!({"text": "a"}), &json!({"text": "toolgate+second:a"}), Lens { moved: Some("second") })
+                .len(),
+            1
+        );
     }
 
     #[test]
@@ -166,6 +172,9 @@ mod tests {
         let seen = settled(graph(&["toolgate", "visitor-a"]));
         assert_eq!(seen, settled(graph(&["toolgate", "visitor-b", "visitor-c"])));
         assert_eq!(settled(json!({"text": graph(&["toolgate", "visitor-a"]).to_string()})), json!({"text": seen}));
-        assert_eq!(settled(json!([{"text": "R 7 created at 3:04 AM"}])), settled(json!([{"text": "R 7 created at 11:10 PM"}])));
+        assert_eq!(
+            settled(json!([{"text": "R 7 created at 3:04 AM"}])),
+            settled(json!([{"text": "R 7 created at 11:10 PM"}]))
+        );
     }
 }
