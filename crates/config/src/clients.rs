@@ -23,6 +23,8 @@ pub(crate) struct Ours {
     pub(crate) root: Node,
     /// VS Code's `inputs`, for `${input:id}`.
     pub(crate) inputs: Option<Node>,
+    /// Whether the upstreams were in a client's words.
+    pub(crate) theirs: bool,
 }
 
 /// The keys under which clients keep their servers.
@@ -37,6 +39,7 @@ pub(crate) fn translate(root: &Node, format: Format, schema: &Json, report: &mut
     let ours = root.pairs().iter().any(|(key, _)| key.as_text().is_some_and(speaks_to_us));
     let list = server_list(root);
     let inputs = list.and_then(|list| list.inputs).cloned();
+    let theirs = list.is_some();
     let root = match (list, format == Format::Json && !ours) {
         (Some(list), true) => {
             note_what_is_left(root, report);
@@ -46,7 +49,7 @@ pub(crate) fn translate(root: &Node, format: Format, schema: &Json, report: &mut
         (None, _) if matches!(root.value, Value::Null) => root.like(Value::Map(Vec::new())),
         (None, _) => root.clone(),
     };
-    Ours { root, inputs }
+    Ours { root, inputs, theirs }
 }
 
 #[derive(Clone, Copy)]

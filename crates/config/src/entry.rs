@@ -10,19 +10,18 @@ const OURS: [&str; 15] = [
     "era", "timeout", "restart", "tools",
 ];
 
-/// Words of clients that mean something here.
-const THEIRS: [&str; 18] = [
+/// Words of clients that mean something here; see [`word`].
+const THEIRS: [&str; 14] = [
     "type", "transportType", "serverUrl", "httpUrl", "envFile", "disabled", "isActive", "includeTools", "excludeTools",
-    "disabledTools", "enabledTools", "environment", "workingDirectory", "settings", "source", "requestInit",
-    "bearerTokenEnvVar", "working_directory",
+    "disabledTools", "enabledTools", "environment", "workingDirectory", "working_directory",
 ];
 
 /// Words of clients about themselves: how a server is shown, and what is run without asking.
-const FOREIGN: [&str; 30] = [
+const FOREIGN: [&str; 32] = [
     "description", "name", "displayName", "title", "version", "gallery", "icon", "iconPath", "logoUrl", "tags",
     "provider", "providerUrl", "reference", "registry", "registryUrl", "homepage", "docs", "alwaysAllow", "autoApprove",
     "trust", "dev", "watchPaths", "chatMenu", "serverInstructions", "initTimeout", "startup", "alwaysLoad",
-    "extensionName", "isBuiltIn", "longRunning",
+    "extensionName", "isBuiltIn", "longRunning", "settings", "source",
 ];
 
 /// Words of clients for what toolgate does not do; the server may miss it, so that is said.
@@ -57,7 +56,9 @@ pub(crate) fn translate(entry: &Node, report: &mut Report) -> Node {
         return entry.clone();
     }
     let mut pairs: Vec<(Node, Node)> = Vec::new();
-    for (key, value) in entry.pairs() {
+    // Gemini CLI: where both are given, `httpUrl` counts.
+    let overruled = |key: &Node| key.as_text() == Some("url") && entry.get("httpUrl").is_some();
+    for (key, value) in entry.pairs().iter().filter(|(key, _)| !overruled(key)) {
         for (name, value) in word(key, value, report) {
             let twin = pairs.iter().any(|(other, _)| other.as_text() == Some(name));
             if !twin {
@@ -65,11 +66,11 @@ pub(crate) fn translate(entry: &Node, report: &mut Report) -> Node {
             }
         }
     }
-    entry.like(Value::Map(merge_tools(pairs)))
+    entry.like(Value::Map(merge_tools(pairs, report)))
 }
 
 /// One key of a client's entry as keys of ours.
-fn word(key: &Node, value: &Node, report: &mut Report) -> Vec<(&'static str, Node)> {
+fn word<'a>(key: &'a Node, value: &Node, report: &mut Report) -> Vec<(&'a str, Node)> {
     let same = value.clone();
     match key.as_text().unwrap_or_default() {
         "command" if value.is_map() => {
@@ -95,15 +96,20 @@ fn word(key: &Node, value: &Node, report: &mut Report) -> Vec<(&'static str, Nod
             }
             if UNUSED.contains(&word) {
                 report.note(key.spot, "not used: toolgate has nothing of the kind");
-            } else if !FOREIGN.contains(&word) && !THEIRS.contains(&word) {
-                let known = OURS.iter().chain(&THEIRS).copied();
-                let near = (word.len() <= 64).then(|| suggest::closest(word, known)).flatten();
-                match near {
-                    Some(near) => report.fault_with_help(key.spot, "unknown key", format!("did you mean `{near}`?")),
-                    None => report.fault_with_help(key.spot, "unknown key", "no client that toolgate knows has it"),
-                }
+                return Vec::new();
             }
-            Vec::new()
+            if FOREIGN.contains(&word) {
+                return Vec::new();
+            }
+            let known = OURS.iter().chain(&THEIRS).copied();
+            let near = (word.len() <= 64).then(|| suggest::closest(word, known)).flatten();
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "no client that toolgate knows has it".to_owned(),
+            };
+            report.fault_with_help(key.spot, "unknown key", help);
+            // The hole tells those who come after that something was meant to be here.
+            vec![(word, value.like(Value::Hole))]
         }
     }
 }
@@ -118,7 +124,7 @@ fn transport(value: &Node, report: &mut Report) -> Vec<(&'static str, Node)> {
         other => {
             let message = format!("no such transport: `{}`", crate::shape::brief(other));
             report.fault_with_help(value.spot, message, "known here: `stdio`, `http`, `sse`");
-            Vec::new()
+            vec![("transport", value.like(Value::Hole))]
         }
     }
 }
@@ -147,17 +153,16 @@ fn timeout(value: &Node) -> Node {
     }
 }
 
-/// Puts `tools.allow` and `tools.deny` under one `tools`.
-fn merge_tools(pairs: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
-    let (tools, mut rest): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(key, _)| key.as_text().is_some_and(|name| name.starts_with("tools.")));
+/// Puts `tools.allow` and `tools.deny`, which clients have beside each other, into one `tools`.
+fn merge_tools(pairs: Vec<(Node, Node)>, report: &mut Report) -> Vec<(Node, Node)> {
+    let name = |key: &Node| key.as_text().and_then(|name| name.strip_prefix("tools.")).map(str::to_owned);
+    let (tools, mut rest): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(key, _)| name(key).is_some());
     let Some((first, _)) = tools.first().cloned() else { return rest };
-    let all = |list: &Node| list.items().iter().any(|item| item.as_text() == Some("*"));
-    let inner = tools.into_iter().filter(|(key, list)| !(key.as_text() == Some("tools.allow") && all(list)));
-    let inner = inner.map(|(key, list)| {
-        let name = key.as_text().and_then(|name| name.strip_prefix("tools.")).unwrap_or_default();
-        (key.text_like(name), list)
-    });
+    if rest.iter().any(|(key, _)| key.as_text() == Some("tools")) {
+        report.fault_with_help(first.spot, "`tools` is here as well", "keep one of the two");
+        return rest;
+    }
+    let inner = tools.into_iter().map(|(key, list)| (key.text_like(&name(&key).unwrap_or_default()), list));
     let map = first.like(Value::Map(inner.collect()));
     rest.push((first.text_like("tools"), map));
     rest

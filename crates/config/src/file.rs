@@ -305,13 +305,13 @@ enum OneOrMany {
 
 /// A duration: `250ms`, `60s`, `5m`, `1h`.
 #[derive(JsonSchema)]
-#[schemars(inline, extend("format" = "duration", "pattern" = r"^[0-9.]+ ?(ms|s|m|h|d)$|\$\{"))]
+#[schemars(inline, extend("x-unit" = "time", "pattern" = r"^[0-9.]+ ?(ms|s|m|h|d)$|\$\{"))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Period(String);
 
 /// A size: `64KiB`, `4MiB`.
 #[derive(JsonSchema)]
-#[schemars(inline, extend("format" = "size", "pattern" = r"^[0-9.]+ ?([KMG]iB|B)$|\$\{"))]
+#[schemars(inline, extend("x-unit" = "size", "pattern" = r"^[0-9.]+ ?([KMG]iB|B)$|\$\{"))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Size(String);
 

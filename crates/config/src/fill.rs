@@ -29,13 +29,15 @@ const MAX_DEPTH: usize = 8;
 
 /// Fills the texts of one config.
 pub(crate) struct Filler<'a> {
-    pub(crate) sources: &'a Sources<'a>,
+    sources: &'a Sources<'a>,
     /// The folder that relative paths begin at.
-    pub(crate) base: &'a Path,
-    pub(crate) inputs: Option<&'a Node>,
-    pub(crate) report: &'a mut Report,
+    base: &'a Path,
+    inputs: Option<&'a Node>,
+    report: &'a mut Report,
     /// Bytes drawn in so far.
-    pub(crate) filled: usize,
+    filled: usize,
+    /// Whether what cannot be filled in is left as written, and no fault.
+    lenient: bool,
 }
 
 /// Why a text could not be filled in.
@@ -48,9 +50,18 @@ struct Unfilled {
 
 // === impl Filler ===
 
-impl Filler<'_> {
-    /// Fills all texts of a config in our words. An upstream that is disabled is left as written: that it lacks its
-    /// variables is often why it is disabled.
+impl<'a> Filler<'a> {
+    pub(crate) fn new(
+        sources: &'a Sources<'a>,
+        base: &'a Path,
+        inputs: Option<&'a Node>,
+        report: &'a mut Report,
+    ) -> Self {
+        Filler { sources, base, inputs, report, filled: 0, lenient: false }
+    }
+
+    /// Fills all texts of a config in our words. An upstream that is disabled may lack its variables: that is often
+    /// why it is disabled.
     pub(crate) fn fill_config(&mut self, root: &mut Node) {
         let Value::Map(pairs) = &mut root.value else { return };
         for (key, value) in pairs {
@@ -68,12 +79,10 @@ impl Filler<'_> {
             && let Some((_, enabled)) = pairs.iter_mut().find(|(key, _)| key.as_text() == Some("enabled"))
         {
             self.fill(enabled);
-            let off = enabled.as_bool() == Some(false) || enabled.as_text() == Some("false");
-            if off {
-                return;
-            }
+            self.lenient = enabled.as_bool() == Some(false) || enabled.as_text() == Some("false");
         }
         self.fill(upstream);
+        self.lenient = false;
     }
 
     fn fill(&mut self, node: &mut Node) {
@@ -86,6 +95,7 @@ impl Filler<'_> {
                 let filled = self.expand(text, 0);
                 match filled {
                     Ok(filled) => node.written = Some(std::mem::replace(text, filled)),
+                    Err(_) if self.lenient => {}
                     Err(wrong) => {
                         self.tell(spot, wrong);
                         node.value = Value::Hole;
@@ -135,17 +145,15 @@ impl Filler<'_> {
 
     /// The value of what stands between `${` and `}`.
     fn reference(&mut self, inner: &str, depth: usize) -> Result<String, Unfilled> {
-        let (name, default) = match inner.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (inner, None),
-        };
+        let (name, default) = split_default(inner);
         let value = match name.split_once(':') {
             None => match self.folder(name) {
                 Some(folder) => Ok(folder),
                 None => self.variable(name),
             },
             Some(("env", variable)) => self.variable(variable),
-            Some(("file", path)) => self.file(path),
+            Some(("file", _)) if depth >= MAX_DEPTH => return Err(too_deep()),
+            Some(("file", path)) => self.expand(path, depth + 1).and_then(|path| self.file(&path)),
             Some(("input", id)) => self.input(id),
             Some((source, _)) => Err(unknown_source(name, source)),
         };
@@ -153,9 +161,7 @@ impl Filler<'_> {
             (Ok(value), None) => Ok(value),
             (Ok(value), Some(_)) if !value.is_empty() => Ok(value),
             (Err(wrong), None) => Err(wrong),
-            (_, Some(_)) if depth >= MAX_DEPTH => {
-                Err(unfilled("${", &format!("defaults nested deeper than {MAX_DEPTH}"), None))
-            }
+            (_, Some(_)) if depth >= MAX_DEPTH => Err(too_deep()),
             (_, Some(default)) => self.expand(default, depth + 1),
         }
     }
@@ -257,6 +263,21 @@ fn closing_brace(text: &str) -> Option<usize> {
     None
 }
 
+/// What comes before and after the first `:-` that is not within a `${…}` of its own.
+fn split_default(inner: &str) -> (&str, Option<&str>) {
+    let mut depth = 0usize;
+    for (at, byte) in inner.bytes().enumerate() {
+        let rest = &inner.as_bytes()[at..];
+        match byte {
+            b'$' if rest.starts_with(b"${") => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b':' if depth == 0 && rest.starts_with(b":-") => return (&inner[..at], Some(&inner[at + 2..])),
+            _ => {}
+        }
+    }
+    (inner, None)
+}
+
 fn unknown_source(name: &str, source: &str) -> Unfilled {
     let name = crate::shape::brief(name);
     let help = match source {
@@ -264,6 +285,10 @@ fn unknown_source(name: &str, source: &str) -> Unfilled {
         _ => suggest::instead(source, ["env", "file", "input"].into_iter()).unwrap_or_default(),
     };
     unfilled(&format!("${{{source}:"), &format!("`${{{name}}}` is of no known kind"), Some(&help))
+}
+
+fn too_deep() -> Unfilled {
+    unfilled("${", &format!("`${{…}}` nested deeper than {MAX_DEPTH}"), None)
 }
 
 fn needle(name: &str) -> String {

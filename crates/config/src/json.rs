@@ -51,8 +51,11 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Tree, SyntaxError>
 
 fn explain(cursor: &mut Cursor<'_>, error: &ParseError) -> SyntaxError {
     let kind = error.kind().to_string();
-    let help = kind.starts_with("Expected comma").then(|| "is a comma missing on the line before?".to_owned());
-    SyntaxError { place: cursor.place(error.range().start), message: format!("not JSON: {}", lower_first(&kind)), help }
+    SyntaxError {
+        place: cursor.place(error.range().start),
+        message: format!("not JSON: {}", lower_first(&kind)),
+        help: None,
+    }
 }
 
 fn lower_first(text: &str) -> String {

@@ -47,13 +47,12 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     let schema = schema();
     let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
     let base = base_folder(origin, sources);
-    Filler { sources, base: &base, inputs: ours.inputs.as_ref(), report: &mut report, filled: 0 }
-        .fill_config(&mut ours.root);
+    Filler::new(sources, &base, ours.inputs.as_ref(), &mut report).fill_config(&mut ours.root);
     let lost = fit(&mut ours.root, &schema, &mut report);
     let settings = match File::deserialize(&ours.root) {
         Ok(file) => {
             let context =
-                Context { sources, file: origin, base: &base, tree: &tree, root: &ours.root, lost: &lost };
+                Context { sources, file: origin, base: &base, tree: &tree, root: &ours.root, lost: &lost, theirs: ours.theirs };
             Some(resolve(file, &context, &mut report))
         }
         Err(error) => {

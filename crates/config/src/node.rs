@@ -249,6 +249,10 @@ impl Node {
         matches!(self.value, Value::Map(_))
     }
 
+    pub(crate) fn is_hole(&self) -> bool {
+        matches!(self.value, Value::Hole)
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.pairs().iter().find(|(k, _)| k.as_text() == Some(key)).map(|(_, value)| value)
     }

@@ -29,15 +29,13 @@ pub(crate) struct Context<'a> {
     pub(crate) root: &'a Node,
     /// The maps that something was taken out of.
     pub(crate) lost: &'a Lost,
+    /// Whether the upstreams are in a client's words, which is more forgiving than we are.
+    pub(crate) theirs: bool,
 }
 
 /// The settings; only to be used if the report is clean.
 pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) -> Settings {
-    let listen = listen(&file.listen, report);
-    if file.listen.is_empty() && context.root.get("listen").is_some_and(|node| !context.lost.contains(&node.spot)) {
-        let spot = context.root.get("listen").map_or(Spot::default(), |node| node.spot);
-        report.fault(spot, "no address to listen on");
-    }
+    let listen = listen(&file.listen, context, report);
     let stdio_env: Vec<String> = file.stdio.env_allow.iter().map(|name| name.value.clone()).collect();
     let common = upstream::Common { stdio_env: &stdio_env, call: file.timeouts.call, restart: &file.restart };
     let enabled = file.upstreams.0.iter().filter(|(_, upstream)| upstream.enabled != Some(false)).count();
@@ -58,8 +56,8 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
     Settings {
         listen,
         names: file.names,
-        allowed_hosts: texts(&file.allowed_hosts, report, host),
-        allowed_origins: texts(&file.allowed_origins, report, origin),
+        allowed_hosts: texts(&file.allowed_hosts, "a host", report, host),
+        allowed_origins: texts(&file.allowed_origins, "an origin", report, origin),
         state_dir: file.state_dir.map(|dir| context.sources.resolve(context.base, &dir.value)),
         refresh: file.refresh,
         log: file.log,
@@ -74,11 +72,15 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
 type Wrong = (String, Option<String>);
 
 /// Each text as what it means; those that mean nothing are faults.
-fn texts<T>(texts: &[Text], report: &mut Report, read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
+fn texts<T>(texts: &[Text], wanted: &str, report: &mut Report, read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
     let mut values = Vec::new();
     for text in texts {
         match read(&text.value) {
             Ok(value) => values.push(value),
+            // What a variable holds may be a secret, so that neither it nor anything made of it is shown.
+            Err(_) if text.value != text.written => {
+                report.fault(text.spot, format!("what `{}` holds is not {wanted}", brief(&text.written)));
+            }
             Err((message, Some(help))) => report.fault_with_help(text.spot, message, help),
             Err((message, None)) => report.fault(text.spot, message),
         }
@@ -86,12 +88,16 @@ fn texts<T>(texts: &[Text], report: &mut Report, read: impl Fn(&str) -> Result<T
     values
 }
 
-fn listen(written: &[Text], report: &mut Report) -> Vec<SocketAddr> {
-    let addresses = texts(written, report, address);
-    for (text, address) in written.iter().zip(&addresses) {
-        if !address.ip().is_loopback() {
-            report.note(text.spot, "listens beyond this machine, and lets in whoever can reach it");
-        }
+fn listen(written: &[Text], context: &Context<'_>, report: &mut Report) -> Vec<SocketAddr> {
+    if let Some(list) = context.root.get("listen").filter(|list| list.items().is_empty())
+        && !context.lost.contains(&list.spot)
+    {
+        report.fault_with_help(list.spot, "no address to listen on", "leave the key out for the default");
+    }
+    let addresses = texts(written, "an address to listen on", report, address);
+    let beyond = written.iter().filter(|text| address(&text.value).is_ok_and(|address| !address.ip().is_loopback()));
+    for text in beyond {
+        report.note(text.spot, "listens beyond this machine, and lets in whoever can reach it");
     }
     addresses
 }

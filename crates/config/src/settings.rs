@@ -138,6 +138,19 @@ fn matches(pattern: &str, name: &str) -> bool {
     name.ends_with(tail)
 }
 
+// === impl Builtin ===
+
+impl Builtin {
+    /// The name under which `toolgate builtin` runs it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Builtin::Time => "time",
+            Builtin::Memory => "memory",
+            Builtin::Everything => "everything",
+        }
+    }
+}
+
 // === impl Transport ===
 
 impl Transport {

@@ -33,7 +33,7 @@ pub(crate) fn fit(root: &mut Node, schema: &Json, report: &mut Report) -> Lost {
 impl<'a> Fitter<'a> {
     /// Whether the node may stay.
     fn fit(&mut self, node: &mut Node, schema: &'a Json) -> bool {
-        if matches!(node.value, Value::Hole) {
+        if node.is_hole() {
             return false;
         }
         let schema = self.definition(schema);
@@ -91,6 +91,7 @@ impl<'a> Fitter<'a> {
                     false
                 }
                 (None, Some(others)) if others.is_object() => self.fit(value, others),
+                (None, _) if value.is_hole() => false,
                 (None, _) => {
                     self.unknown_key(key, schema);
                     false
@@ -151,15 +152,15 @@ impl<'a> Fitter<'a> {
     }
 
     fn wrong_type(&mut self, node: &Node, schema: &Json, types: &[&str]) {
-        let format = schema["format"].as_str();
-        let wanted = match format {
-            Some("duration") => "a duration such as `60s`".to_owned(),
+        let unit = schema["x-unit"].as_str();
+        let wanted = match unit {
+            Some("time") => "a duration such as `60s`".to_owned(),
             Some("size") => "a size such as `4MiB`".to_owned(),
             _ => wanted(types),
         };
         let message = format!("expected {wanted}, found {}", found(node));
-        let help = match (&node.value, format) {
-            (Value::Number(number), Some("duration")) => Some(format!("add the unit, as in `{number}s`")),
+        let help = match (&node.value, unit) {
+            (Value::Number(number), Some("time")) => Some(format!("add the unit, as in `{number}s`")),
             (Value::Number(number), Some("size")) => Some(format!("add the unit, as in `{number}MiB`")),
             (Value::Text(text), None) if types.contains(&"array") => Some(format!("write `[{}]`", brief(text))),
             (Value::Null, _) => Some("give it a value, or remove the key".to_owned()),
@@ -184,8 +185,8 @@ impl<'a> Fitter<'a> {
 
     fn fit_text(&mut self, node: &Node, schema: &Json) -> bool {
         let text = node.as_text().unwrap_or_default();
-        let read = match schema["format"].as_str() {
-            Some("duration") => units::duration(text).map(|_| ()),
+        let read = match schema["x-unit"].as_str() {
+            Some("time") => units::duration(text).map(|_| ()),
             Some("size") => units::size(text).map(|_| ()),
             _ => Ok(()),
         };

@@ -41,7 +41,7 @@ pub(crate) fn resolve(
     // A disabled upstream keeps its `${…}` as written; there is no point in judging its values.
     let mut unheard = Report::default();
     let report = if enabled { report } else { &mut unheard };
-    check_company(name, &written, report);
+    check_company(name, &written, context, report);
     let timeout = written.timeout.unwrap_or(common.call);
     let restart = written.restart.clone().unwrap_or_else(|| common.restart.clone());
     let tools = ToolFilter {
@@ -89,8 +89,9 @@ fn check_kind(name: &Text, written: &file::Upstream, context: &Context<'_>, repo
     }
 }
 
-/// Keys that belong to another kind of upstream: a slip, or half of a change.
-fn check_company(name: &Text, written: &file::Upstream, report: &mut Report) {
+/// Keys that belong to another kind of upstream: a slip, or half of a change. Clients overlook them, and their
+/// documentation has examples with them.
+fn check_company(name: &Text, written: &file::Upstream, context: &Context<'_>, report: &mut Report) {
     let first = |pairs: &Pairs<Text>| pairs.0.first().map(|(key, _)| key.spot);
     let of_process = [
         ("args", written.args.first().map(|text| text.spot)),
@@ -103,7 +104,8 @@ fn check_company(name: &Text, written: &file::Upstream, report: &mut Report) {
     let complain = |report: &mut Report, keys: &[(&str, Option<Spot>)], owner: &str| {
         for (key, spot) in keys {
             if let Some(spot) = spot {
-                report.fault(*spot, format!("`{key}` means nothing without `{owner}`"));
+                let message = format!("`{key}` means nothing without `{owner}`");
+                if context.theirs { report.note(*spot, message) } else { report.fault(*spot, message) }
             }
         }
     };

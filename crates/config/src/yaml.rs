@@ -187,9 +187,18 @@ fn error(place: Place, message: &str) -> SyntaxError {
     SyntaxError { place, message: message.to_owned(), help: None }
 }
 
+/// What ends too early is reported behind the last line; this is the end of that line instead.
+fn within(text: &str, place: Place) -> Place {
+    let (lines, last) = text.lines().fold((0u32, ""), |(count, _), line| (count + 1, line));
+    if place.line <= lines.max(1) {
+        return place;
+    }
+    Place { line: lines.max(1), column: u32::try_from(last.chars().count() + 1).unwrap_or(u32::MAX) }
+}
+
 /// The parser's error, with what most often leads to it.
 fn explain(text: &str, error: &ScanError) -> SyntaxError {
-    let place = place(*error.marker());
+    let place = within(text, place(*error.marker()));
     let line = text.lines().nth(place.line as usize - 1).unwrap_or_default();
     let help = if line.contains("${") && line.contains(['{', '[']) {
         Some("inside `{ }` and `[ ]`, put a text with `${…}` in double quotes")

@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{Faults, Settings, Sources, parse};
 
+mod clients;
+mod examples;
 mod faults;
+mod fill;
+mod places;
+mod properties;
 mod settings;
 
 /// The environment and the files of a test.

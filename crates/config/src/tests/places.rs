@@ -1,0 +1,40 @@
+//! Where config files are found.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Found, find};
+
+fn look(files: &[&str], env: &[(&str, &str)]) -> Found {
+    let variable = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
+    find(Path::new("/work"), Some(Path::new("/home/ada")), &variable, &exists)
+}
+
+#[test]
+fn the_first_that_exists_counts() {
+    let found = look(&["/work/.mcp.json", "/work/toolgate.yml"], &[]);
+    assert_eq!(found.file, Some(PathBuf::from("/work/toolgate.yml")));
+    assert_eq!(found.looked_at, ["/work/toolgate.yaml", "/work/toolgate.yml"].map(PathBuf::from));
+}
+
+#[test]
+fn the_users_file_comes_last() {
+    let ours = "/home/ada/.config/toolgate/toolgate.yaml";
+    assert_eq!(look(&[ours], &[]).file, Some(PathBuf::from(ours)));
+    let found = look(&["/xdg/toolgate/toolgate.yaml", ours], &[("XDG_CONFIG_HOME", "/xdg")]);
+    assert_eq!(found.file, Some(PathBuf::from("/xdg/toolgate/toolgate.yaml")));
+}
+
+#[test]
+fn nothing_found_tells_all_places() {
+    let found = look(&[], &[("XDG_CONFIG_HOME", "relative"), ("TOOLGATE_CONFIG", "")]);
+    assert_eq!(found.file, None);
+    assert_eq!(found.looked_at.len(), 9);
+    assert_eq!(found.looked_at.last(), Some(&PathBuf::from("/home/ada/.config/toolgate/toolgate.json")));
+}
+
+#[test]
+fn a_named_file_counts_even_if_it_is_missing() {
+    let found = look(&["/work/toolgate.yaml"], &[("TOOLGATE_CONFIG", "other.yaml")]);
+    assert_eq!(found, Found { looked_at: vec!["/work/other.yaml".into()], file: Some("/work/other.yaml".into()) });
+}
