@@ -1,9 +1,10 @@
 //! What a handler has at hand while it runs: ways to tell (progress, log) and to ask, and the ways to stop early.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use toolgate_protocol::meta::{Level, PROGRESS_TOKEN};
-use toolgate_protocol::{Json, Method, Notification, Object, RpcError, code};
+use toolgate_protocol::{Json, Method, Notification, Object, Revision, RpcError, code};
 
 use crate::ask::Question;
 use crate::outbox::Outbox;
@@ -11,9 +12,20 @@ use crate::outbox::Outbox;
 /// Answers that have come so far, by the key of their question.
 pub(crate) type Answers = BTreeMap<String, Json>;
 
+/// What is known of the client that made a request.
+pub(crate) struct Client {
+    pub(crate) revision: Revision,
+    pub(crate) capabilities: Object,
+    /// Who it says it is.
+    pub(crate) info: Option<Json>,
+}
+
 /// One run of a handler.
 #[derive(Clone)]
 pub(crate) struct Call {
+    pub(crate) client: Arc<Client>,
+    /// The request's `_meta`.
+    pub(crate) meta: Option<Json>,
     /// Where notifications about this request go.
     pub(crate) outbox: Outbox,
     /// Progress is wanted under this token.

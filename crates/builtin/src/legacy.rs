@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ use toolgate_protocol::{Id, Json, Method, Notification, Object, Outcome, Request
 
 use crate::answer::{answer, capabilities, not_found, server_info};
 use crate::ask::Question;
-use crate::call::{Answers, Call, Halt};
+use crate::call::{Answers, Call, Client, Halt};
 use crate::listen::{self, MAX_WATCHED, Wanted};
 use crate::outbox::Outbox;
 use crate::server::Server;
@@ -27,8 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a legacy client said once for all its requests.
 pub(crate) struct Session {
-    revision: Revision,
-    capabilities: Object,
+    client: Arc<Client>,
     /// Log messages from this level on are wanted.
     level: Mutex<Level>,
     wanted: Mutex<Wanted>,
@@ -56,9 +55,9 @@ impl Session {
             None => Object::new(),
             Some(declared) => declared.object().map_err(|_| wrong("`params.capabilities` must be an object"))?,
         };
+        let client = Client { revision, capabilities: declared, info: params.get("clientInfo").cloned() };
         let session = Self {
-            revision,
-            capabilities: declared,
+            client: Arc::new(client),
             level: Mutex::new(Level::Info),
             wanted: Mutex::new(Wanted { tools: true, prompts: true, resources: true, ..Wanted::default() }),
             next_question: AtomicU64::new(1),
@@ -74,7 +73,7 @@ impl Session {
 
     /// Whether its revision has batches: only one ever had.
     pub(crate) fn takes_batches(&self) -> bool {
-        self.revision == Revision::V2025_03_26
+        self.client.revision == Revision::V2025_03_26
     }
 
     /// Answers one request.
@@ -142,12 +141,18 @@ impl Session {
 
     /// Runs a handler until it no longer asks.
     async fn in_rounds(&self, server: &Server, method: &Method, params: &Object, outbox: &Outbox) -> Result<Object, RpcError> {
-        let progress_token = params.child("_meta").and_then(|meta| meta.get(PROGRESS_TOKEN).cloned());
-        let log_from = Some(*lock(&self.level));
+        let call = Call {
+            client: self.client.clone(),
+            meta: params.get("_meta").cloned(),
+            outbox: outbox.clone(),
+            progress_token: params.child("_meta").and_then(|meta| meta.get(PROGRESS_TOKEN).cloned()),
+            log_from: Some(*lock(&self.level)),
+            answers: Answers::new(),
+        };
         let mut answers = Answers::new();
         for _ in 0..MAX_ROUNDS {
-            let call = Call { outbox: outbox.clone(), progress_token: progress_token.clone(), log_from, answers: answers.clone() };
-            let questions = match answer(server, method, params, call).await {
+            let round = Call { answers: answers.clone(), ..call.clone() };
+            let questions = match answer(server, method, params, round).await {
                 Ok(result) => return Ok(result),
                 Err(Halt::Error(error)) => return Err(error),
                 Err(Halt::Told(why)) => return Err(RpcError::new(code::INVALID_PARAMS, why)),
@@ -163,7 +168,7 @@ impl Session {
 
     /// Asks all at once, as a person may need as long for one as for another.
     async fn ask_all(&self, questions: &[Question], outbox: &Outbox) -> Result<Answers, RpcError> {
-        questions.iter().try_for_each(|question| question.allowed_by(&self.capabilities))?;
+        questions.iter().try_for_each(|question| question.allowed_by(&self.client.capabilities))?;
         let asked = join_all(questions.iter().map(|question| self.ask(question, outbox))).await;
         questions.iter().zip(asked).map(|(question, answer)| Ok((question.key.to_owned(), answer?))).collect()
     }
@@ -196,7 +201,7 @@ impl Session {
 
     /// Content that came with later revisions, in words for a client that cannot know it.
     fn fitted(&self, mut result: Object) -> Object {
-        if self.revision >= Revision::V2025_06_18 {
+        if self.client.revision >= Revision::V2025_06_18 {
             return result;
         }
         if let Some(blocks) = result.get("content").and_then(|content| content.array().ok()) {
@@ -209,7 +214,7 @@ impl Session {
     fn fitted_block(&self, block: Json) -> Json {
         let Ok(members) = block.object() else { return block };
         let text = match members.string("type").as_deref() {
-            Some("audio") if self.revision < Revision::V2025_03_26 => {
+            Some("audio") if self.client.revision < Revision::V2025_03_26 => {
                 format!("[a sound, {}]", members.string("mimeType").unwrap_or_default())
             }
             Some("resource_link") => {

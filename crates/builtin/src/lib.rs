@@ -25,16 +25,26 @@ mod seal;
 mod outbox;
 mod serve;
 mod time;
+mod memory;
+mod everything;
 #[cfg(test)]
 mod testing;
 
 use std::io;
+use std::path::Path;
 
 pub use serve::serve;
 pub use server::Server;
 
 /// The servers, each with one line about it.
-pub const NAMES: &[(&str, &str)] = &[("time", "What time it is anywhere, conversion between time zones, and calendar arithmetic")];
+pub const NAMES: &[(&str, &str)] = &[
+    ("time", "What time it is anywhere, conversion between time zones, and calendar arithmetic"),
+    ("memory", "A scratch memory of notes with keys and tags; kept in the file TOOLGATE_MEMORY_FILE names, if it names one"),
+    ("everything", "One tool, prompt or resource for each feature of MCP, to try clients with"),
+];
+
+/// The environment variable that names the file in which `memory` keeps its notes.
+pub const MEMORY_FILE: &str = "TOOLGATE_MEMORY_FILE";
 
 /// The server of this name.
 ///
@@ -42,6 +52,11 @@ pub const NAMES: &[(&str, &str)] = &[("time", "What time it is anywhere, convers
 pub fn named(name: &str) -> io::Result<Server> {
     match name {
         "time" => Ok(time::server()),
+        "memory" => {
+            let path = std::env::var_os(MEMORY_FILE).filter(|path| !path.is_empty());
+            memory::server(path.as_deref().map(Path::new))
+        }
+        "everything" => Ok(everything::server()),
         _ => {
             let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
             Err(io::Error::new(io::ErrorKind::NotFound, format!("no builtin server `{name}`; there are {}", known.join(", "))))

@@ -1,6 +1,7 @@
 //! The modern edge (2026-07-28): each request says all there is to know of it, and a question is a kind of result.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use toolgate_protocol::meta::{self, RequestMeta};
@@ -8,7 +9,7 @@ use toolgate_protocol::{Json, Member, Method, Object, Revision, RpcError, code};
 
 use crate::answer::{answer, capabilities, not_found, server_info};
 use crate::ask::Question;
-use crate::call::{Answers, Call, Halt};
+use crate::call::{Answers, Call, Client, Halt};
 use crate::outbox::Outbox;
 use crate::seal::Seal;
 use crate::server::Server;
@@ -70,7 +71,14 @@ async fn one_round(
 ) -> Result<Object, RpcError> {
     let subject = subject(method, params);
     let answers = if method.may_ask() { answers(seal, &subject, params)? } else { Answers::new() };
+    let client = Arc::new(Client {
+        revision: envelope.revision,
+        capabilities: envelope.capabilities.object().unwrap_or_default(),
+        info: envelope.client_info,
+    });
     let call = Call {
+        client: client.clone(),
+        meta: params.get("_meta").cloned(),
         outbox,
         progress_token: envelope.progress_token,
         log_from: envelope.log_level,
@@ -81,8 +89,7 @@ async fn one_round(
         Err(Halt::Error(error)) => Err(error),
         Err(Halt::Told(why)) => Err(RpcError::new(code::INVALID_PARAMS, why)),
         Err(Halt::Ask(questions)) => {
-            let capabilities = envelope.capabilities.object().unwrap_or_default();
-            questions.iter().try_for_each(|question| question.allowed_by(&capabilities))?;
+            questions.iter().try_for_each(|question| question.allowed_by(&client.capabilities))?;
             Ok(input_required(&questions, &seal.close(&subject, &answers)))
         }
     }

@@ -5,7 +5,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use toolgate_protocol::Json;
 
 /// What a tool takes: always an object schema, with `properties` even where there are none.
@@ -62,6 +62,7 @@ impl Transform for Plain {
                 schema.entry(key).or_insert(value);
             }
         }
+        enumerate(schema);
         if let Some(Value::String(description)) = schema.get_mut("description") {
             // Lines of a doc comment are one sentence to a reader.
             *description = description.replace('\n', " ");
@@ -73,4 +74,18 @@ impl Transform for Plain {
             schema.remove("format");
         }
     }
+}
+
+/// Documented variants come as a `oneOf` of constants; a plain `enum` says the same, with the documentation in words.
+fn enumerate(schema: &mut Map<String, Value>) {
+    let Some(Value::Array(variants)) = schema.get("oneOf") else { return };
+    let names: Option<Vec<Value>> = variants.iter().map(|variant| variant.get("const").cloned()).collect();
+    let Some(names) = names else { return };
+    let told = variants.iter().filter_map(|variant| Some(format!("{}: {}", variant["const"].as_str()?, variant.get("description")?.as_str()?)));
+    let told = told.collect::<Vec<_>>().join(" ");
+    let own = schema.get("description").and_then(Value::as_str).map_or_else(String::new, |own| format!("{own} "));
+    schema.remove("oneOf");
+    schema.insert("type".into(), json!("string"));
+    schema.insert("enum".into(), Value::Array(names));
+    schema.insert("description".into(), json!(format!("{own}{told}").trim()));
 }

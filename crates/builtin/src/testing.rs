@@ -24,6 +24,8 @@ pub(crate) struct Client {
     /// What to answer to a question, by its method.
     answers: HashMap<&'static str, Value>,
     next_id: u64,
+    /// Answers to requests that nobody waits for yet, by their id.
+    early: HashMap<String, Value>,
     /// Notifications, in order.
     pub(crate) heard: Vec<Value>,
     /// Questions, in order.
@@ -75,6 +77,7 @@ impl Client {
             meta: json!({}),
             answers: HashMap::new(),
             next_id: 1,
+            early: HashMap::new(),
             heard: Vec::new(),
             asked: Vec::new(),
             rounds: 0,
@@ -122,6 +125,9 @@ impl Client {
 
     /// The answer to the request `id`, once questions on the way are answered and notifications kept.
     pub(crate) async fn answer_to(&mut self, id: u64) -> Result<Value, Value> {
+        if let Some(early) = self.early.remove(&id.to_string()) {
+            return outcome(&early);
+        }
         loop {
             let message = self.next().await.expect("an answer");
             match (message.get("method"), message.get("id")) {
@@ -134,10 +140,11 @@ impl Client {
                     self.asked.push(message.clone());
                     self.send(&answer).await;
                 }
-                (None, answered) => {
-                    assert_eq!(answered, Some(&json!(id)), "{message}");
-                    return message.get("result").cloned().ok_or_else(|| message["error"].clone());
+                (None, answered) if answered == Some(&json!(id)) => return outcome(&message),
+                (None, Some(other)) => {
+                    self.early.insert(other.to_string(), message);
                 }
+                (None, None) => panic!("an answer without an id: {message}"),
             }
         }
     }
@@ -194,4 +201,8 @@ impl Client {
         }
         (last, tokio::time::timeout(PATIENCE, self.serving).await.expect("an end in time").unwrap())
     }
+}
+
+fn outcome(answer: &Value) -> Result<Value, Value> {
+    answer.get("result").cloned().ok_or_else(|| answer["error"].clone())
 }
