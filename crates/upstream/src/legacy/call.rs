@@ -1,0 +1,293 @@
+//! One call at a legacy upstream, from the modern request to the modern result.
+//!
+//! The upstream may ask the client in mid-call. Questions that come close together are collected; then the call ends, as the
+//! client sees it, with the questions as its result, and is put aside with its stream open. The client's retry brings the
+//! answers, and the call goes on where it stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use toolgate_protocol::meta::{self, Level};
+use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, Request, Response, RpcError, code};
+
+use super::question::{Abilities, Question};
+use super::session::{Opened, PostStream};
+use super::{Legacy, Wire, answer, answers, unknown};
+use crate::course::{Course, Step};
+use crate::error::Failure;
+use crate::flight::{Arrival, Seat, Traits};
+use crate::modern::cancelled;
+use crate::mux::House as _;
+use crate::park::{Parked, Subject};
+use crate::upstream::Call;
+
+/// Questions that come this close together are asked together.
+const COLLECT: Duration = Duration::from_millis(20);
+
+/// A call under way. Dropped before its end, it is cancelled upstream.
+#[derive(Debug)]
+pub(crate) struct LegacyCall {
+    link: Arc<Legacy>,
+    seat: Seat,
+    /// Over HTTP, the stream that answers; `None` on a shared connection.
+    stream: Option<PostStream>,
+    /// The answer, if it was there at once.
+    answer: Option<Outcome>,
+    method: Method,
+    /// As the client sent them.
+    params: Object,
+    caller: Caller,
+    within: Duration,
+    questions: Vec<Question>,
+    asked: usize,
+    /// When the questions collected so far are asked.
+    ask_at: Option<Instant>,
+    finished: bool,
+}
+
+/// What a modern request says of the client that waits for its answer.
+#[derive(Clone, Debug, Default)]
+struct Caller {
+    token: Option<Json>,
+    level: Option<Level>,
+    abilities: Abilities,
+}
+
+// === impl Caller ===
+
+impl Caller {
+    fn of(params: &Object) -> Self {
+        let meta = params.child("_meta").unwrap_or_default();
+        Self {
+            token: meta.get(meta::PROGRESS_TOKEN).cloned(),
+            level: meta.string(meta::LOG_LEVEL).and_then(|level| Level::parse(&level)),
+            abilities: Abilities::of(&meta),
+        }
+    }
+}
+
+/// What a legacy upstream is sent of a modern request's parameters.
+fn outward(params: &Object, token: Option<u64>) -> Object {
+    let mut params = params.clone();
+    params.remove("inputResponses");
+    params.remove("requestState");
+    meta::edit(&mut params, |meta| {
+        meta.retain(|member| !meta::is_per_hop(member.name()));
+        match token {
+            Some(token) => meta.set(meta::PROGRESS_TOKEN, Json::integer(token)),
+            None => drop(meta.remove(meta::PROGRESS_TOKEN)),
+        }
+    });
+    params
+}
+
+// === impl LegacyCall ===
+
+impl LegacyCall {
+    /// Sends the request.
+    pub(super) async fn begin(link: &Arc<Legacy>, call: Call, within: Duration) -> Result<Self, Failure> {
+        let Call { method, params, .. } = call;
+        let caller = Caller::of(&params);
+        if let Some(level) = caller.level {
+            link.raise_level(level).await;
+        }
+        let traits = Traits { asks: method.may_ask(), logs: caller.level, alone: false };
+        let token = |id| caller.token.is_some().then_some(id);
+        match &link.wire {
+            Wire::Mux(mux) => {
+                let outgoing = params.clone();
+                let seat = mux.call(method.clone(), outgoing, traits, within, |params, id| *params = outward(params, token(id))).await?;
+                Ok(Self::new(link, seat, method, params, caller, within))
+            }
+            Wire::Http(session) => {
+                let seat = session.flight().board(traits)?;
+                let text = Request::new(seat.request_id(), method.clone(), outward(&params, token(seat.id()))).encode();
+                let mut call = Self::new(link, seat, method, params, caller, within);
+                let opened = tokio::select! {
+                    biased;
+                    () = link.around.stopped.cancelled() => Err(Failure::Stopped),
+                    opened = session.open(&call.seat, text, within) => opened,
+                };
+                match opened {
+                    Ok(Opened::Outcome(outcome)) => call.answer = Some(call.end(outcome)),
+                    Ok(Opened::Events(stream)) => call.stream = Some(stream),
+                    Err(failure) => {
+                        call.finished = !matches!(failure, Failure::Timeout(_));
+                        return Err(failure);
+                    }
+                }
+                Ok(call)
+            }
+        }
+    }
+
+    fn new(link: &Arc<Legacy>, seat: Seat, method: Method, params: Object, caller: Caller, within: Duration) -> Self {
+        Self {
+            link: link.clone(),
+            seat,
+            stream: None,
+            answer: None,
+            method,
+            params,
+            caller,
+            within,
+            questions: Vec::new(),
+            asked: 0,
+            ask_at: None,
+            finished: false,
+        }
+    }
+
+    /// The answer, if it was there at once.
+    pub(super) fn take_answer(&mut self) -> Option<Outcome> {
+        self.answer.take()
+    }
+
+    /// Whether every question has an answer that can be one.
+    pub(super) fn is_answered_by(&self, answers: &Object) -> bool {
+        self.questions.iter().all(|question| answers.get(&question.key).is_some_and(Json::is_object))
+    }
+
+    /// Goes on after the client has answered: it is the retry's token and log level that count now.
+    pub(super) async fn resume(&mut self, retry: &Call, answers: &Object, within: Duration) -> Result<(), Failure> {
+        self.caller = Caller::of(&retry.params);
+        self.within = within;
+        if let Some(level) = self.caller.level {
+            self.link.raise_level(level).await;
+        }
+        for question in std::mem::take(&mut self.questions) {
+            let Some(answer) = answers.get(&question.key) else { continue };
+            self.link.deliver(Response::new(question.id, Ok(answer.clone())).encode()).await?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Outcome {
+        self.finished = true;
+        answer::modernize(&self.method, self.params.get("uri"), outcome)
+    }
+
+    /// What arrives next, on the call's own stream or for it on the shared one.
+    async fn arrival(&mut self) -> Arrival {
+        loop {
+            let Some(stream) = &mut self.stream else { return self.seat.next().await };
+            let message = tokio::select! {
+                biased;
+                arrival = self.seat.next() => return arrival,
+                message = stream.next() => message,
+            };
+            match message {
+                Err(failure) => return Arrival::Lost(failure),
+                Ok(Message::Response(response)) if answers(&response, &self.seat) => {
+                    if let Some(stream) = self.stream.take() {
+                        stream.finish();
+                    }
+                    return Arrival::Outcome(response.outcome);
+                }
+                Ok(Message::Response(_)) => {}
+                Ok(Message::Notification(notification)) => match notification.method {
+                    Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged | Method::ResourceUpdated => self.link.tell(&notification),
+                    _ => return Arrival::Notification(notification),
+                },
+                Ok(Message::Request(request)) => match request.method {
+                    Method::Sample | Method::Elicit | Method::RootsList => return Arrival::Question(request),
+                    Method::Ping => self.link.receive(Message::Request(request)),
+                    _ => self.link.respond(&request, Err(unknown(&request.method))),
+                },
+            }
+        }
+    }
+
+    /// The notification as this client wants it, if it does.
+    fn translate(&self, mut notification: Notification) -> Option<Notification> {
+        match &notification.method {
+            Method::Progress => {
+                notification.params.set(meta::PROGRESS_TOKEN, self.caller.token.clone()?);
+                Some(notification)
+            }
+            Method::LogMessage => {
+                let wanted = self.caller.level?;
+                // A level that does not exist is for the client to judge.
+                let level = notification.params.string("level").and_then(|level| Level::parse(&level));
+                level.is_none_or(|level| level >= wanted).then_some(notification)
+            }
+            // These are not modern.
+            Method::Cancelled | Method::Initialized | Method::RootsChanged | Method::Acknowledged => None,
+            Method::Other(name) if matches!(&**name, "notifications/elicitation/complete" | "notifications/tasks/status") => None,
+            _ => Some(notification),
+        }
+    }
+
+    fn ask(&mut self, request: Request) {
+        let refused = if !self.method.may_ask() {
+            Err(RpcError::new(code::METHOD_NOT_FOUND, format!("`{}` asks the client nothing", self.method)))
+        } else if self.questions.len() >= self.link.limits.questions {
+            Err(RpcError::new(code::INTERNAL_ERROR, "too many questions at a time"))
+        } else {
+            self.caller.abilities.allow(&request.method, &request.params)
+        };
+        if let Err(error) = refused {
+            return self.link.respond(&request, Err(error));
+        }
+        self.asked += 1;
+        self.ask_at.get_or_insert_with(|| Instant::now() + COLLECT);
+        self.questions.push(Question { key: format!("q{}", self.asked), id: request.id, method: request.method, params: request.params });
+    }
+}
+
+impl Course for LegacyCall {
+    async fn step(&mut self) -> Step {
+        loop {
+            let wait = self.ask_at.map_or(self.within, |at| at.saturating_duration_since(Instant::now()));
+            match timeout(wait, self.arrival()).await {
+                Err(_) if self.ask_at.take().is_some() => return Step::Ask,
+                Err(_) => return Step::Lost(Failure::Timeout(self.within)),
+                Ok(Arrival::Notification(notification)) => {
+                    if let Some(notification) = self.translate(notification) {
+                        return Step::Notification(notification);
+                    }
+                }
+                Ok(Arrival::Question(request)) => self.ask(request),
+                Ok(Arrival::Outcome(outcome)) => return Step::Done(self.end(outcome)),
+                Ok(Arrival::Lost(failure)) => {
+                    self.finished = true;
+                    return Step::Lost(failure);
+                }
+            }
+        }
+    }
+
+    fn park(self) -> Outcome {
+        let questions = self.questions.iter().fold(Object::new(), |all, question| all.with(&question.key, question.embedded()));
+        let subject = Subject::of(&self.method, &self.params);
+        let park = self.link.park.clone();
+        match park.put(self, subject) {
+            Ok(handle) => Ok(Object::new()
+                .with("resultType", Json::literal(r#""input_required""#))
+                .with("inputRequests", questions.to_json())
+                .with("requestState", Json::string(&handle))
+                .to_json()),
+            Err(call) => {
+                call.expire();
+                Err(RpcError::new(code::INTERNAL_ERROR, "too many calls wait for their clients' answers; try again later"))
+            }
+        }
+    }
+}
+
+impl Parked for LegacyCall {
+    fn expire(self) {
+        for question in &self.questions {
+            self.link.push(Response::new(question.id.clone(), question.unanswered()).encode());
+        }
+    }
+}
+
+impl Drop for LegacyCall {
+    fn drop(&mut self) {
+        if self.seat.leave() && !self.finished {
+            self.link.push(cancelled(&self.seat));
+        }
+    }
+}

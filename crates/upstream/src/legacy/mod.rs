@@ -1,0 +1,327 @@
+//! An upstream of the legacy era, made modern: the core never knows.
+//!
+//! The link has a handshake and a memory: the capabilities declared to it, the log level set at it, a session. What a modern
+//! request says of itself is taken off on the way out; what a modern result must say is put on on the way back; and where the
+//! upstream asks in mid-call, the call is put aside and its result is the question (`call.rs`).
+
+mod answer;
+mod call;
+mod question;
+mod session;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use toolgate_protocol::meta::Level;
+use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code};
+
+use crate::change::Change;
+use crate::config::{Limits, Timeouts};
+use crate::course::{self, Around};
+use crate::era::Peer;
+use crate::error::{Failure, neutral};
+use crate::flight::{Arrival, Flight, Seat, Traits};
+use crate::mux::{Ask, House, Mux};
+use crate::park::{Park, Subject};
+use crate::upstream::Call;
+use crate::watch::{Status, Wishes};
+use session::Opened;
+
+pub(crate) use call::LegacyCall;
+pub(crate) use session::Session;
+
+/// No level was set yet; greater than any.
+const UNSET: u8 = u8::MAX;
+
+/// A link to a legacy upstream.
+#[derive(Debug)]
+pub(crate) struct Legacy {
+    wire: Wire,
+    peer: Peer,
+    changes: broadcast::Sender<Change>,
+    park: Arc<Park<LegacyCall>>,
+    around: Around,
+    timeouts: Timeouts,
+    limits: Limits,
+    /// The least severe log level set so far.
+    level: AtomicU8,
+    /// Held while one is being set.
+    setting: tokio::sync::Mutex<()>,
+}
+
+/// What carries a legacy link.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// One connection for all.
+    Mux(Arc<Mux>),
+    /// A request each, in a session.
+    Http(Arc<Session>),
+}
+
+/// What is the same for all links of one upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) park: Arc<Park<LegacyCall>>,
+    pub(crate) around: Around,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+}
+
+/// The parameters of `initialize`. A shared connection declares what some client may have; a question to one that has not
+/// is refused on its behalf.
+pub(crate) fn initialize_params() -> Object {
+    Object::new()
+        .with("protocolVersion", Json::string(Revision::LATEST_LEGACY.as_str()))
+        .with("capabilities", Json::literal(r#"{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}"#))
+        .with("clientInfo", Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)))
+}
+
+// === impl Legacy ===
+
+impl Legacy {
+    /// Ends the handshake: from here on the link takes messages.
+    pub(crate) async fn settle(wire: Wire, peer: Peer, surroundings: Surroundings) -> Result<Arc<Self>, Failure> {
+        let Surroundings { changes, park, around, timeouts, limits } = surroundings;
+        let setting = tokio::sync::Mutex::default();
+        let link = Arc::new(Self { wire, peer, changes, park, around, timeouts, limits, level: AtomicU8::new(UNSET), setting });
+        let house = Arc::downgrade(&link);
+        let initialized = Notification::new(Method::Initialized, Object::new()).encode();
+        match &link.wire {
+            Wire::Mux(mux) => {
+                mux.settle(house);
+                mux.deliver(initialized, timeouts.connect).await?;
+            }
+            Wire::Http(session) => {
+                session.settle(house);
+                session.deliver(initialized, timeouts.connect).await?;
+                session.listen(&link.around.tasks, timeouts.probe).await;
+            }
+        }
+        Ok(link)
+    }
+
+    /// Ends when the connection or the session has.
+    pub(crate) fn lost(&self) -> &CancellationToken {
+        match &self.wire {
+            Wire::Mux(mux) => mux.closing(),
+            Wire::Http(session) => session.lost(),
+        }
+    }
+
+    /// Why it did, where that is known.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.flight().over()
+    }
+
+    /// Ends the link.
+    pub(crate) async fn close(&self) {
+        match &self.wire {
+            Wire::Mux(mux) => mux.close("it was stopped"),
+            Wire::Http(session) => session.close().await,
+        }
+    }
+
+    /// Runs a call, or the rest of one that was put aside.
+    pub(crate) async fn call(self: &Arc<Self>, call: Call, within: Duration, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+        if call.method.may_ask() && call.params.get("requestState").is_some() {
+            return self.resume(&call, within, permit).await;
+        }
+        let mut course = LegacyCall::begin(self, call, within).await?;
+        match course.take_answer() {
+            Some(outcome) => Ok(Reply::done(outcome)),
+            None => course::run(course, &self.around, permit).await,
+        }
+    }
+
+    async fn resume(&self, call: &Call, within: Duration, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+        let handle = call.params.string("requestState").unwrap_or_default();
+        let Some(mut parked) = self.park.take(&handle, Subject::of(&call.method, &call.params)) else {
+            let text = "`requestState` is unknown, expired, already used, or belongs to another request; send the request anew without it";
+            return Ok(Reply::done(Err(RpcError::new(code::INVALID_PARAMS, text))));
+        };
+        let answers = call.params.child("inputResponses").unwrap_or_default();
+        if !parked.is_answered_by(&answers) {
+            return Ok(Reply::done(course::Course::park(parked)));
+        }
+        parked.resume(call, &answers, within).await.map_err(|failure| match failure {
+            // The call began long ago: it must not look as if it could be sent again.
+            failure if failure.did_not_run() => Failure::Closed(failure.to_string()),
+            failure => failure,
+        })?;
+        course::run(parked, &self.around, permit).await
+    }
+
+    /// Makes the upstream log at least from `wanted` on. A failure is not worth failing a call for.
+    async fn raise_level(&self, wanted: Level) {
+        if self.level.load(Ordering::Relaxed) <= wanted as u8 || !self.peer.can(&["logging"]) {
+            return;
+        }
+        let _one_at_a_time = self.setting.lock().await;
+        if self.level.load(Ordering::Relaxed) <= wanted as u8 {
+            return;
+        }
+        let params = Object::new().with("level", Json::string(wanted.as_str()));
+        if self.ask(Method::SetLevel, params, self.timeouts.probe).await.is_err() {
+            tracing::debug!(upstream = %self.around.upstream, "the upstream did not accept a log level");
+        }
+        self.level.store(wanted as u8, Ordering::Relaxed);
+    }
+
+    /// Sends a request of our own and waits for its outcome.
+    pub(crate) async fn ask(&self, method: Method, params: Object, within: Duration) -> Result<Json, Ask> {
+        match &self.wire {
+            Wire::Mux(mux) => mux.ask(method, params, Traits::default(), within).await,
+            Wire::Http(session) => {
+                let asking = async {
+                    let seat = session.flight().board(Traits::default()).map_err(Ask::Failed)?;
+                    let text = Request::new(seat.request_id(), method, params).encode();
+                    match session.open(&seat, text, within).await.map_err(Ask::Failed)? {
+                        Opened::Outcome(outcome) => outcome.map_err(Ask::Error),
+                        Opened::Events(mut events) => loop {
+                            match events.next().await.map_err(Ask::Failed)? {
+                                Message::Response(response) if answers(&response, &seat) => break response.outcome.map_err(Ask::Error),
+                                Message::Response(_) => {}
+                                other => self.receive(other),
+                            }
+                        },
+                    }
+                };
+                timeout(within, asking).await.unwrap_or(Err(Ask::Failed(Failure::Timeout(within))))
+            }
+        }
+    }
+
+    /// Keeps the upstream subscribed to what is wished for. Runs until dropped.
+    pub(crate) async fn keep_subscribed(self: Arc<Self>, wishes: Arc<Wishes>) {
+        let mut changes = wishes.changes();
+        let mut subscribed: HashSet<Arc<str>> = HashSet::new();
+        loop {
+            changes.mark_unchanged();
+            let wanted = wishes.wanted();
+            for uri in wanted.iter().filter(|uri| !subscribed.contains(*uri)).cloned().collect::<Vec<_>>() {
+                match self.subscribe(Method::Subscribe, &uri).await {
+                    Ok(()) => {
+                        wishes.settle(&uri, Status::Live);
+                        subscribed.insert(uri);
+                    }
+                    Err(error) => wishes.settle(&uri, Status::Refused(error)),
+                }
+            }
+            let unwanted: Vec<_> = subscribed.iter().filter(|uri| wanted.binary_search(uri).is_err()).cloned().collect();
+            for uri in unwanted {
+                if self.subscribe(Method::Unsubscribe, &uri).await.is_err() {
+                    tracing::debug!(upstream = %self.around.upstream, "the upstream did not accept an unsubscription");
+                }
+                subscribed.remove(&uri);
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn subscribe(&self, method: Method, uri: &str) -> Result<(), RpcError> {
+        if !self.peer.can(&["resources", "subscribe"]) {
+            return Err(RpcError::new(code::METHOD_NOT_FOUND, "the upstream offers no resource subscriptions"));
+        }
+        let params = Object::new().with("uri", Json::string(uri));
+        match self.ask(method, params, self.timeouts.list).await {
+            Ok(_) => Ok(()),
+            Err(Ask::Error(error)) => Err(error),
+            Err(Ask::Failed(failure)) => Err(failure.to_rpc(&self.around.upstream)),
+        }
+    }
+
+    fn flight(&self) -> &Arc<Flight> {
+        match &self.wire {
+            Wire::Mux(mux) => mux.flight(),
+            Wire::Http(session) => session.flight(),
+        }
+    }
+
+    /// Sends a message that nobody waits for.
+    fn push(&self, text: Bytes) {
+        match &self.wire {
+            Wire::Mux(mux) => mux.push(text),
+            Wire::Http(session) => session.push(text, &self.around.tasks),
+        }
+    }
+
+    /// Sends a message that must arrive.
+    async fn deliver(&self, text: Bytes) -> Result<(), Failure> {
+        match &self.wire {
+            Wire::Mux(mux) => mux.deliver(text, self.timeouts.call).await,
+            Wire::Http(session) => session.deliver(text, self.timeouts.call).await,
+        }
+    }
+
+    fn respond(&self, request: &Request, outcome: Outcome) {
+        self.push(Response::new(request.id.clone(), outcome).encode());
+    }
+
+    fn tell(&self, notification: &Notification) {
+        match Change::told_by(notification) {
+            // Nobody may be listening.
+            Some(change) => drop(self.changes.send(change)),
+            None => tracing::debug!(upstream = %self.around.upstream, method = %neutral(notification.method.as_str(), 60), "a notification was dropped"),
+        }
+    }
+}
+
+impl House for Legacy {
+    /// Takes what names no call: on a shared connection, or on the session's own stream.
+    fn receive(&self, message: Message) {
+        match message {
+            Message::Request(request) => self.unaddressed_request(request),
+            Message::Notification(notification) => {
+                // A log message names no call. It is some call's only if there is only that one.
+                if notification.method == Method::LogMessage && self.flight().len() == 1 {
+                    if let Err(Arrival::Notification(unclaimed)) = self.flight().offer(Arrival::Notification(notification), |_| true) {
+                        self.tell(&unclaimed);
+                    }
+                    return;
+                }
+                self.tell(&notification);
+            }
+            Message::Response(_) => {}
+        }
+    }
+}
+
+impl Legacy {
+    fn unaddressed_request(&self, request: Request) {
+        match request.method {
+            Method::Ping => self.respond(&request, Ok(Object::new().to_json())),
+            Method::Sample | Method::Elicit | Method::RootsList => match self.flight().askable() {
+                1 => {
+                    if let Err(Arrival::Question(request)) = self.flight().offer(Arrival::Question(request), |traits| traits.asks) {
+                        self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, "the call in flight takes no more questions")));
+                    }
+                }
+                0 if request.method == Method::RootsList => self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#))),
+                0 => self.respond(&request, Err(RpcError::new(code::METHOD_NOT_FOUND, "no call is in flight whose client could be asked"))),
+                _ => {
+                    let text = "several calls are in flight, and nothing tells which client this is for";
+                    self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, text)));
+                }
+            },
+            _ => self.respond(&request, Err(unknown(&request.method))),
+        }
+    }
+}
+
+fn unknown(method: &Method) -> RpcError {
+    RpcError::new(code::METHOD_NOT_FOUND, format!("clients have no method `{}`", neutral(method.as_str(), 60)))
+}
+
+/// Whether `response` answers the call in `seat`. An error without id on the call's own stream can be about nothing else.
+fn answers(response: &Response, seat: &Seat) -> bool {
+    response.id.as_ref().map_or(response.outcome.is_err(), |id| id.as_u64() == Some(seat.id()))
+}

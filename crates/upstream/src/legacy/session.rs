@@ -1,0 +1,312 @@
+//! A legacy upstream over streamable HTTP: a POST for each message, a session id on each, and one stream for what belongs
+//! to no POST.
+//!
+//! A stream that breaks off is resumed where it stopped if the server numbered its events. A session that the server has
+//! forgotten ends the link: requests rejected for that reason did not run, and are sent again on the next one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use toolgate_protocol::{Message, Outcome, Revision};
+
+use crate::config::Backoff;
+use crate::error::Failure;
+use crate::flight::{Flight, Seat};
+use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, SESSION};
+use crate::mux::House;
+
+/// For a message that nobody waits for.
+const PUSH: Duration = Duration::from_secs(10);
+/// For ending a session.
+const DELETE: Duration = Duration::from_secs(2);
+/// Before a stream is opened again, unless the server says.
+const RETRY: Duration = Duration::from_secs(1);
+/// The most a server may make us wait.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// One session.
+pub(crate) struct Session {
+    endpoint: Arc<Endpoint>,
+    post_headers: HeaderMap,
+    get_headers: HeaderMap,
+    has_id: bool,
+    flight: Arc<Flight>,
+    house: OnceLock<Weak<dyn House>>,
+    lost: CancellationToken,
+}
+
+/// How a POST is answered.
+pub(crate) enum Opened {
+    /// At once.
+    Outcome(Outcome),
+    /// By events.
+    Events(PostStream),
+}
+
+/// The events that answer one POST.
+pub(crate) struct PostStream {
+    session: Arc<Session>,
+    state: StreamState,
+    last_id: Option<String>,
+    retry: Duration,
+}
+
+enum StreamState {
+    Reading(EventStream),
+    Resuming(Pin<Box<dyn Future<Output = Result<EventStream, Failure>> + Send>>),
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("has_id", &self.has_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PostStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostStream")
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    /// The session that an answer to `initialize` began; `flight` has given out the ids so far.
+    pub(crate) fn new(endpoint: Endpoint, id: Option<HeaderValue>, revision: Revision, flight: Arc<Flight>) -> Arc<Self> {
+        let (mut post_headers, mut get_headers) = (endpoint.post_headers(), endpoint.get_headers());
+        for headers in [&mut post_headers, &mut get_headers] {
+            if let Some(id) = &id {
+                let mut id = id.clone();
+                id.set_sensitive(true);
+                headers.insert(SESSION, id);
+            }
+            // Earlier revisions do not have the header.
+            if revision >= Revision::V2025_06_18 {
+                headers.insert(REVISION, HeaderValue::from_static(revision.as_str()));
+            }
+        }
+        let has_id = id.is_some();
+        let endpoint = Arc::new(endpoint);
+        Arc::new(Self { endpoint, post_headers, get_headers, has_id, flight, house: OnceLock::new(), lost: CancellationToken::new() })
+    }
+
+    pub(crate) fn flight(&self) -> &Arc<Flight> {
+        &self.flight
+    }
+
+    pub(crate) fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    pub(crate) fn settle(&self, house: Weak<dyn House>) {
+        // A session is settled once, at the end of its handshake.
+        let _ = self.house.set(house);
+    }
+
+    /// Sends a request and waits for how it is answered.
+    pub(crate) async fn open(self: &Arc<Self>, seat: &Seat, text: Bytes, within: Duration) -> Result<Opened, Failure> {
+        if !self.flight.begin(seat.id()) {
+            return Err(Failure::NotTaken("the session ended".into()));
+        }
+        let posted = timeout(within, self.endpoint.post(text, self.post_headers.clone())).await;
+        let answer = posted.unwrap_or(Err(Failure::Timeout(within))).inspect_err(|failure| self.note(failure))?;
+        if self.is_forgotten(&answer) {
+            self.lost.cancel();
+            return Err(Failure::NotTaken("it has forgotten the session".into()));
+        }
+        let outcome = answer.outcome(seat.id(), self.endpoint.depth());
+        match (outcome, answer.status.as_u16(), answer.body) {
+            (_, _, Body::Events(events)) => Ok(Opened::Events(PostStream::new(self, events))),
+            (Some(outcome), status, _) if !matches!(status, 300..=399 | 401 | 403) => Ok(Opened::Outcome(outcome)),
+            (_, 200..300, Body::Json(_)) => Err(Failure::Garbage("its JSON is no answer to the request".into())),
+            (_, _, body) => Err(Answer { status: answer.status, session: None, body }.refusal()),
+        }
+    }
+
+    /// Sends a notification or an answer.
+    pub(crate) async fn deliver(&self, text: Bytes, within: Duration) -> Result<(), Failure> {
+        let posted = timeout(within, self.endpoint.post(text, self.post_headers.clone())).await;
+        let answer = posted.unwrap_or(Err(Failure::Timeout(within))).inspect_err(|failure| self.note(failure))?;
+        if self.is_forgotten(&answer) {
+            self.lost.cancel();
+            return Err(Failure::Closed("it has forgotten the session".into()));
+        }
+        if answer.status.is_success() { Ok(()) } else { Err(answer.refusal()) }
+    }
+
+    /// Sends a notification or an answer that nobody waits for.
+    pub(crate) fn push(self: &Arc<Self>, text: Bytes, tasks: &TaskTracker) {
+        // Calls may be dropped outside of the runtime, when the process ends.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let session = self.clone();
+        tasks.spawn(async move {
+            let sent = session.deliver(text, PUSH);
+            match session.lost.run_until_cancelled(sent).await {
+                Some(Err(failure)) => tracing::debug!(%failure, "a message did not reach the upstream"),
+                Some(Ok(())) | None => {}
+            }
+        });
+    }
+
+    /// Opens the stream for what belongs to no POST, and keeps it open. Returns once the first one stands or is declined.
+    pub(crate) async fn listen(self: &Arc<Self>, tasks: &TaskTracker, patience: Duration) {
+        let (live, standing) = oneshot::channel();
+        let session = self.clone();
+        tasks.spawn(async move {
+            let lost = session.lost.clone();
+            lost.run_until_cancelled(session.keep_listening(live)).await;
+        });
+        // Dropped when declined.
+        let _ = timeout(patience, standing).await;
+    }
+
+    async fn keep_listening(self: Arc<Self>, live: oneshot::Sender<()>) {
+        let mut live = Some(live);
+        let (mut last_id, mut retry, mut failures) = (None::<String>, RETRY, 0);
+        loop {
+            let answer = self.endpoint.get(self.get_headers.clone(), last_id.as_deref()).await;
+            match answer {
+                Ok(answer) if self.is_forgotten(&answer) => return self.lost.cancel(),
+                Ok(Answer { body: Body::Events(mut events), .. }) => {
+                    failures = 0;
+                    drop(live.take());
+                    self.read(&mut events, &mut last_id, &mut retry).await;
+                }
+                // Most servers that have no such stream say 405; those that say something else have none either.
+                Ok(_) => return,
+                Err(failure) => {
+                    self.note(&failure);
+                    failures += 1;
+                }
+            }
+            drop(live.take());
+            sleep(retry.max(Backoff::default().pause(failures))).await;
+        }
+    }
+
+    async fn read(&self, events: &mut EventStream, last_id: &mut Option<String>, retry: &mut Duration) {
+        // Why a stream ended makes no difference: it is opened again.
+        while let Ok(Some(event)) = events.next().await {
+            if event.id.is_some() {
+                *last_id = event.id;
+            }
+            if let Some(millis) = event.retry {
+                *retry = Duration::from_millis(millis).clamp(Duration::from_millis(100), RETRY_MAX);
+            }
+            if event.data.is_empty() {
+                continue;
+            }
+            let Ok(message) = Message::parse_within(event.data, self.endpoint.depth()) else {
+                tracing::debug!("an event that is no MCP message was skipped");
+                continue;
+            };
+            let house = self.house.get().and_then(Weak::upgrade);
+            if let (Some(unclaimed), Some(house)) = (self.flight.route(message), house) {
+                house.receive(unclaimed);
+            }
+        }
+    }
+
+    /// A server that knows the session no more says 404, or, against the specification, 400 with words to that effect. It
+    /// has not looked at the request then; where it has, the answer repeats the request's id, a number.
+    fn is_forgotten(&self, answer: &Answer) -> bool {
+        let status = answer.status.as_u16();
+        if !self.has_id || !matches!(status, 400 | 404) {
+            return false;
+        }
+        let names_request = matches!(
+            answer.message(self.endpoint.depth()),
+            Some(Message::Response(response)) if response.id.as_ref().is_some_and(|id| id.as_u64().is_some())
+        );
+        !names_request && (status == 404 || answer.says(&["session", "not initialized"]))
+    }
+
+    /// A server that cannot be reached has to be met anew.
+    fn note(&self, failure: &Failure) {
+        if failure.did_not_run() {
+            self.lost.cancel();
+        }
+    }
+
+    /// Ends the session at the server, and every call in it.
+    pub(crate) async fn close(&self) {
+        let known = self.has_id && !self.lost.is_cancelled();
+        self.lost.cancel();
+        self.flight.end("it was stopped");
+        if known && timeout(DELETE, self.endpoint.delete(self.get_headers.clone())).await.is_err() {
+            tracing::debug!("the upstream did not confirm the end of the session");
+        }
+    }
+}
+
+// === impl PostStream ===
+
+impl PostStream {
+    fn new(session: &Arc<Session>, events: EventStream) -> Self {
+        Self { session: session.clone(), state: StreamState::Reading(events), last_id: None, retry: RETRY }
+    }
+
+    /// The next message. May be dropped in mid-wait without losing anything.
+    pub(crate) async fn next(&mut self) -> Result<Message, Failure> {
+        loop {
+            let events = match &mut self.state {
+                StreamState::Reading(events) => events,
+                StreamState::Resuming(resuming) => {
+                    let events = resuming.await?;
+                    self.state = StreamState::Reading(events);
+                    continue;
+                }
+            };
+            let ended = match events.next().await {
+                Ok(Some(event)) => {
+                    if event.id.is_some() {
+                        self.last_id = event.id;
+                    }
+                    if let Some(millis) = event.retry {
+                        self.retry = Duration::from_millis(millis).min(RETRY_MAX);
+                    }
+                    if event.data.is_empty() {
+                        continue;
+                    }
+                    let depth = self.session.endpoint.depth();
+                    return Message::parse_within(event.data, depth).map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
+                }
+                Ok(None) => Failure::Closed("its event stream ended without an answer".into()),
+                Err(failure @ Failure::Closed(_)) => failure,
+                Err(failure) => return Err(failure),
+            };
+            let Some(last_id) = self.last_id.clone() else { return Err(ended) };
+            self.state = StreamState::Resuming(Box::pin(resume(self.session.clone(), last_id, self.retry)));
+        }
+    }
+
+    /// The answer was read: lets the connection be used again.
+    pub(crate) fn finish(self) {
+        if let StreamState::Reading(events) = self.state {
+            events.finish();
+        }
+    }
+}
+
+/// Opens a stream again after the event `last_id`. The call's deadline bounds how often this is tried.
+async fn resume(session: Arc<Session>, last_id: String, retry: Duration) -> Result<EventStream, Failure> {
+    sleep(retry).await;
+    match session.endpoint.get(session.get_headers.clone(), Some(&last_id)).await {
+        Ok(Answer { body: Body::Events(events), .. }) => return Ok(events),
+        Ok(answer) if session.is_forgotten(&answer) => session.lost.cancel(),
+        Ok(_) => {}
+        Err(failure) => session.note(&failure),
+    }
+    // Whatever it was, the request may have run.
+    Err(Failure::Closed("its event stream broke off and could not be resumed".into()))
+}

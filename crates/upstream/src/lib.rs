@@ -1,0 +1,43 @@
+//! The MCP servers behind the gateway, each made modern.
+//!
+//! To the inside an upstream speaks only 2026-07-28: a request in, a [`Reply`](toolgate_protocol::Reply) out. Reaching it,
+//! keeping it, finding out its era and translating for a legacy one are this crate's business and nobody else's.
+//!
+//! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
+//! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` or over a `mux`,
+//! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
+//! that wait for a client. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
+
+pub mod config;
+pub mod upstream;
+mod backoff;
+mod change;
+mod connect;
+mod course;
+mod era;
+mod error;
+mod flight;
+mod host;
+mod http;
+mod legacy;
+mod listen;
+mod modern;
+mod mux;
+mod os;
+mod park;
+mod process;
+mod sse;
+mod stdio;
+mod supervise;
+mod watch;
+mod watchdog;
+
+pub use change::Change;
+pub use config::{Backoff, Config, EraPin, HttpConfig, Limits, StdioConfig, Timeouts, Transport};
+pub use era::Peer;
+pub use error::Failure;
+pub use host::Host;
+pub use modern::own_meta;
+pub use upstream::{Call, State, Upstream};
+pub use watch::Watch;
+pub use watchdog::watchdog_main;

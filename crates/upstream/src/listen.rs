@@ -1,0 +1,195 @@
+//! Keeps one `subscriptions/listen` open to a modern upstream and tells what it tells.
+//!
+//! When the watched resources change, a new listen is opened and acknowledged before the old one is closed, so nothing is
+//! missed in between. When a listen breaks off, whatever could have changed meanwhile counts as changed: nothing is replayed
+//! in this protocol.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::{sleep, timeout};
+use toolgate_protocol::{Json, Method, Object, RpcError, code};
+
+use crate::change::Change;
+use crate::config::Backoff;
+use crate::era::Peer;
+use crate::error::Failure;
+use crate::modern::{Listening, Modern, Told, own_meta};
+use crate::watch::{Status, Wishes};
+
+/// How long a listen may take to be acknowledged.
+const ACKNOWLEDGE: Duration = Duration::from_secs(5);
+
+/// One upstream's listen.
+pub(crate) struct Listener {
+    pub(crate) link: Arc<Modern>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) wishes: Arc<Wishes>,
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) restart: Backoff,
+}
+
+/// Why there is no listen.
+enum NoListen {
+    /// The upstream will not have one.
+    Refused(RpcError),
+    /// It may work later.
+    Failed(Failure),
+}
+
+// === impl Listener ===
+
+impl Listener {
+    /// Runs until dropped. `live` is told when the first listen stands, or is known not to be coming.
+    pub(crate) async fn run(self, live: oneshot::Sender<()>) {
+        let mut live = Some(live);
+        let mut wishes = self.wishes.changes();
+        let mut current: Option<Listening> = None;
+        let mut failures = 0;
+        let mut missed = false;
+        loop {
+            wishes.mark_unchanged();
+            let wanted = self.wishes.wanted();
+            let Some(filter) = self.filter(&wanted) else {
+                current = None;
+                self.settle_all(&wanted, &Status::Refused(self.offers_none()));
+                drop(live.take());
+                if wishes.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            match self.replace(&mut current, filter).await {
+                Ok(agreed) => {
+                    failures = 0;
+                    if std::mem::take(&mut missed) {
+                        self.tell_all();
+                    }
+                    for uri in &wanted {
+                        let status = if agreed.iter().any(|other| other == &**uri) { Status::Live } else { Status::Refused(not_watched(uri)) };
+                        self.wishes.settle(uri, status);
+                    }
+                }
+                Err(NoListen::Refused(error)) => {
+                    tracing::debug!(error = %error.code, "the upstream accepts no listen");
+                    current = None;
+                    self.settle_all(&wanted, &Status::Refused(error));
+                }
+                Err(NoListen::Failed(failure)) => {
+                    tracing::debug!(%failure, "no listen could be opened; trying again");
+                    drop(live.take());
+                    missed = true;
+                    failures += 1;
+                    sleep(self.restart.pause(failures)).await;
+                    continue;
+                }
+            }
+            drop(live.take());
+            let broke_off = tokio::select! {
+                changed = wishes.changed() => match changed {
+                    Ok(()) => false,
+                    Err(_) => return,
+                },
+                () = self.tell_until_end(&mut current) => true,
+            };
+            if broke_off {
+                current = None;
+                missed = true;
+                failures += 1;
+                sleep(self.restart.pause(failures)).await;
+            }
+        }
+    }
+
+    /// What to ask for; `None` when the upstream offers nothing of the kind.
+    fn filter(&self, wanted: &[Arc<str>]) -> Option<Object> {
+        let mut filter = Object::new();
+        for (capability, member) in
+            [("tools", "toolsListChanged"), ("prompts", "promptsListChanged"), ("resources", "resourcesListChanged")]
+        {
+            if self.peer.can(&[capability, "listChanged"]) {
+                filter.set(member, Json::literal("true"));
+            }
+        }
+        if !wanted.is_empty() && self.peer.can(&["resources", "subscribe"]) {
+            let uris: Vec<&str> = wanted.iter().map(|uri| &**uri).collect();
+            filter.set("resourceSubscriptions", Json::of(&uris).expect("a list of strings is JSON"));
+        }
+        (!filter.is_empty()).then_some(filter)
+    }
+
+    /// Opens a listen, waits for its acknowledgement while still telling what the current one tells, and puts it in its
+    /// place. Returns the resources that the upstream agreed to watch.
+    async fn replace(&self, current: &mut Option<Listening>, filter: Object) -> Result<Vec<String>, NoListen> {
+        let opening = timeout(ACKNOWLEDGE, self.open(filter));
+        tokio::pin!(opening);
+        let (listening, agreed) = loop {
+            tokio::select! {
+                opened = &mut opening => break opened.unwrap_or(Err(NoListen::Failed(Failure::Timeout(ACKNOWLEDGE))))?,
+                () = self.tell_until_end(current), if current.is_some() => *current = None,
+            }
+        };
+        // What the old one has told in the meantime is not lost.
+        tokio::select! {
+            biased;
+            () = self.tell_until_end(current), if current.is_some() => {}
+            () = std::future::ready(()) => {}
+        }
+        *current = Some(listening);
+        Ok(agreed)
+    }
+
+    async fn open(&self, filter: Object) -> Result<(Listening, Vec<String>), NoListen> {
+        let params = Object::new().with("notifications", filter.to_json()).with("_meta", own_meta(self.peer.revision).to_json());
+        let mut listening = self.link.listen(params, ACKNOWLEDGE).await.map_err(NoListen::Failed)?;
+        loop {
+            match listening.next().await {
+                Told::Notification(notification) if notification.method == Method::Acknowledged => {
+                    let agreed = notification.params.child("notifications").unwrap_or_default();
+                    let uris = agreed.get("resourceSubscriptions").and_then(|uris| uris.array().ok()).unwrap_or_default();
+                    return Ok((listening, uris.iter().filter_map(Json::as_string).collect()));
+                }
+                Told::Notification(notification) => self.tell(Change::told_by(&notification)),
+                Told::Ended(Err(error)) => return Err(NoListen::Refused(error)),
+                Told::Ended(Ok(_)) => return Err(NoListen::Failed(Failure::Closed("the listen ended at once".into()))),
+                Told::Lost(failure) => return Err(NoListen::Failed(failure)),
+            }
+        }
+    }
+
+    /// Tells what the listen tells. For ever, if there is none.
+    async fn tell_until_end(&self, listening: &mut Option<Listening>) {
+        let Some(listening) = listening else { return std::future::pending().await };
+        while let Told::Notification(notification) = listening.next().await {
+            self.tell(Change::told_by(&notification));
+        }
+    }
+
+    fn tell(&self, change: Option<Change>) {
+        if let Some(change) = change {
+            // Nobody may be listening.
+            let _ = self.changes.send(change);
+        }
+    }
+
+    fn tell_all(&self) {
+        self.tell(Some(Change::ToolsChanged));
+        self.tell(Some(Change::PromptsChanged));
+        self.tell(Some(Change::ResourcesChanged));
+    }
+
+    fn settle_all(&self, uris: &[Arc<str>], status: &Status) {
+        for uri in uris {
+            self.wishes.settle(uri, status.clone());
+        }
+    }
+
+    fn offers_none(&self) -> RpcError {
+        RpcError::new(code::METHOD_NOT_FOUND, "the upstream offers no resource subscriptions")
+    }
+}
+
+fn not_watched(uri: &str) -> RpcError {
+    RpcError::new(code::INVALID_PARAMS, "the upstream does not watch this resource").with_data(Object::new().with("uri", Json::string(uri)).to_json())
+}

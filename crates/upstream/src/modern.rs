@@ -1,0 +1,459 @@
+//! An upstream of the modern era: requests go out nearly as they came.
+//!
+//! Over HTTP each call has a connection of its own for as long as it lasts, so not even progress tokens are touched. Over
+//! stdio all calls share one connection, and tokens are made unique on it and restored on the way back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use toolgate_protocol::meta::{self, Level};
+use toolgate_protocol::{Id, Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code, header};
+
+use crate::change::Change;
+use crate::course::{self, Around, Course, Step};
+use crate::error::Failure;
+use crate::flight::{Arrival, Seat, Traits};
+use crate::http::{Answer, Body, Endpoint, EventStream, REVISION};
+use crate::mux::{House, Mux};
+use crate::upstream::Call;
+
+const METHOD: HeaderName = HeaderName::from_static(header::METHOD);
+const NAME: HeaderName = HeaderName::from_static(header::NAME);
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+
+/// A link to a modern upstream.
+#[derive(Debug)]
+pub(crate) struct Modern {
+    wire: Wire,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug)]
+enum Wire {
+    Http(ModernHttp),
+    Mux(Arc<Mux>),
+}
+
+/// Modern requests to one URL.
+#[derive(Debug)]
+pub(crate) struct ModernHttp {
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    next: AtomicU64,
+    /// Cancelled once the URL stopped answering like a modern server.
+    lost: CancellationToken,
+}
+
+/// The `_meta` of a request that the gateway makes on its own behalf.
+pub fn own_meta(revision: Revision) -> Object {
+    Object::new()
+        .with(meta::REVISION, Json::string(revision.as_str()))
+        .with(meta::CAPABILITIES, Json::literal("{}"))
+        .with(meta::CLIENT_INFO, Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)))
+}
+
+// === impl Modern ===
+
+impl Modern {
+    pub(crate) fn over_http(http: ModernHttp, changes: broadcast::Sender<Change>) -> Arc<Self> {
+        Arc::new(Self { wire: Wire::Http(http), changes })
+    }
+
+    pub(crate) fn over_mux(mux: Arc<Mux>, changes: broadcast::Sender<Change>) -> Arc<Self> {
+        let link = Arc::new(Self { wire: Wire::Mux(mux.clone()), changes });
+        let weak = Arc::downgrade(&link);
+        mux.settle(weak);
+        link
+    }
+
+    /// Ends when the upstream is not what it was any more.
+    pub(crate) fn lost(&self) -> &CancellationToken {
+        match &self.wire {
+            Wire::Http(http) => &http.lost,
+            Wire::Mux(mux) => mux.closing(),
+        }
+    }
+
+    /// Why it did, where that is known.
+    pub(crate) fn why(&self) -> Option<String> {
+        match &self.wire {
+            Wire::Http(_) => None,
+            Wire::Mux(mux) => mux.flight().over(),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        match &self.wire {
+            Wire::Http(http) => http.lost.cancel(),
+            Wire::Mux(mux) => mux.close("it was stopped"),
+        }
+    }
+
+    /// Runs a call.
+    pub(crate) async fn call(&self, call: Call, within: Duration, around: &Around, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+        let Call { method, mut params, param_headers } = call;
+        withhold_tasks(&mut params);
+        match &self.wire {
+            Wire::Http(http) => http.call(method, params, &param_headers, within, around, permit).await,
+            Wire::Mux(mux) => {
+                let course = mux_course(mux, method, params, within).await?;
+                course::run(course, around, permit).await
+            }
+        }
+    }
+
+    /// Opens `subscriptions/listen`. The stream's first message should be the acknowledgement.
+    pub(crate) async fn listen(&self, params: Object, within: Duration) -> Result<Listening, Failure> {
+        match &self.wire {
+            Wire::Mux(mux) => {
+                let seat = mux.call(Method::Listen, params, Traits::default(), within, |_, _| {}).await?;
+                Ok(Listening::Mux { seat, mux: mux.clone() })
+            }
+            Wire::Http(http) => {
+                let (id, posted) = http.post(&Method::Listen, params, &[], within).await?;
+                match posted {
+                    Posted::Outcome(outcome) => Ok(Listening::Answered(Some(outcome))),
+                    Posted::Events(events) => Ok(Listening::Http { id, events, depth: http.endpoint.depth() }),
+                }
+            }
+        }
+    }
+}
+
+impl House for Modern {
+    fn receive(&self, message: Message) {
+        match message {
+            // Modern servers ask nothing; answering keeps one that does from waiting for ever.
+            Message::Request(request) => {
+                let outcome = match request.method {
+                    Method::Ping => Ok(Object::new().to_json()),
+                    other => Err(RpcError::new(code::METHOD_NOT_FOUND, format!("a modern server may not request `{}`", crate::error::neutral(other.as_str(), 60)))),
+                };
+                if let Wire::Mux(mux) = &self.wire {
+                    mux.push(Response::new(request.id, outcome).encode());
+                }
+            }
+            Message::Notification(notification) => self.unaddressed(notification),
+            Message::Response(_) => {}
+        }
+    }
+}
+
+impl Modern {
+    fn unaddressed(&self, notification: Notification) {
+        let unclaimed = match (&notification.method, &self.wire) {
+            // A log message names no call. Only calls that want some cause any.
+            (Method::LogMessage, Wire::Mux(mux)) => match mux.flight().offer(Arrival::Notification(notification), |traits| traits.logs.is_some()) {
+                Err(Arrival::Notification(notification)) => notification,
+                _ => return,
+            },
+            _ => notification,
+        };
+        match Change::told_by(&unclaimed) {
+            // Nobody may be listening.
+            Some(change) => drop(self.changes.send(change)),
+            None => tracing::debug!(method = %crate::error::neutral(unclaimed.method.as_str(), 60), "a notification was dropped"),
+        }
+    }
+}
+
+/// The gateway does not do tasks yet, so it must not let an upstream believe that its client would get them.
+fn withhold_tasks(params: &mut Object) {
+    let declares = |params: &Object| memchr::memmem::find(params.get("_meta")?.text(), TASKS.as_bytes());
+    if declares(params).is_none() {
+        return;
+    }
+    meta::edit(params, |meta| {
+        let Some(mut capabilities) = meta.child(meta::CAPABILITIES) else { return };
+        let Some(mut extensions) = capabilities.child("extensions") else { return };
+        extensions.remove(TASKS);
+        capabilities.set("extensions", extensions.to_json());
+        meta.set(meta::CAPABILITIES, capabilities.to_json());
+    });
+}
+
+// === impl ModernHttp ===
+
+enum Posted {
+    Outcome(Outcome),
+    Events(EventStream),
+}
+
+impl ModernHttp {
+    pub(crate) fn new(endpoint: Endpoint, revision: Revision) -> Self {
+        let mut headers = endpoint.post_headers();
+        headers.insert(REVISION, HeaderValue::from_static(revision.as_str()));
+        Self { endpoint, headers, next: AtomicU64::new(1), lost: CancellationToken::new() }
+    }
+
+    /// Sends one request and returns what came back, unjudged, with the request's id.
+    pub(crate) async fn send(&self, method: &Method, params: Object, param_headers: &[(String, String)]) -> Result<(u64, Answer), Failure> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut headers = self.headers.clone();
+        headers.insert(METHOD, value(method.as_str())?);
+        if let Some(name) = method.named_by().and_then(|member| params.string(member)) {
+            headers.insert(NAME, value(&header::encode(&name))?);
+        }
+        for (suffix, argument) in param_headers {
+            let name = HeaderName::from_bytes(format!("{}{suffix}", header::PARAM_PREFIX).as_bytes())
+                .map_err(|_| Failure::Refused("an annotated argument cannot be repeated in a header".into()))?;
+            headers.insert(name, value(&header::encode(argument))?);
+        }
+        let text = Request::new(Id::number(id), method.clone(), params).encode();
+        Ok((id, self.endpoint.post(text, headers).await?))
+    }
+
+    /// How deep messages may nest.
+    pub(crate) fn depth(&self) -> usize {
+        self.endpoint.depth()
+    }
+
+    async fn post(&self, method: &Method, params: Object, param_headers: &[(String, String)], within: Duration) -> Result<(u64, Posted), Failure> {
+        let sent = timeout(within, self.send(method, params, param_headers)).await.unwrap_or(Err(Failure::Timeout(within)));
+        let (id, answer) = sent.inspect_err(|failure| {
+            if failure.did_not_run() {
+                self.lost.cancel();
+            }
+        })?;
+        if let Body::Events(events) = answer.body {
+            return Ok((id, Posted::Events(events)));
+        }
+        let outcome = answer.outcome(id, self.endpoint.depth());
+        match (outcome, answer.status.as_u16()) {
+            (Some(outcome), status) if !matches!(status, 300..=399 | 401 | 403) => Ok((id, Posted::Outcome(outcome))),
+            (_, 200..300) if matches!(answer.body, Body::Json(_)) => Err(Failure::Garbage("its JSON is no answer to the request".into())),
+            (_, status) => {
+                // Something else answers here now. Servers without listen say so in many ways.
+                if matches!(status, 400 | 404 | 405) && *method != Method::Listen {
+                    self.lost.cancel();
+                }
+                Err(answer.refusal())
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        params: Object,
+        param_headers: &[(String, String)],
+        within: Duration,
+        around: &Around,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Reply, Failure> {
+        let posted = tokio::select! {
+            biased;
+            () = around.stopped.cancelled() => return Err(Failure::Stopped),
+            posted = self.post(&method, params, param_headers, within) => posted?,
+        };
+        match posted {
+            (_, Posted::Outcome(outcome)) => Ok(Reply::done(outcome)),
+            (id, Posted::Events(events)) => {
+                let course = HttpCourse { id, events: Some(events), depth: self.endpoint.depth(), within };
+                course::run(course, around, permit).await
+            }
+        }
+    }
+}
+
+fn value(text: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(text).map_err(|_| Failure::Refused("the method cannot be repeated in a header".into()))
+}
+
+// === impl HttpCourse ===
+
+/// A call whose answer comes as events. Dropping it closes the connection, which is how a modern call is cancelled.
+struct HttpCourse {
+    id: u64,
+    /// `None` once the outcome was read.
+    events: Option<EventStream>,
+    depth: usize,
+    within: Duration,
+}
+
+impl Course for HttpCourse {
+    async fn step(&mut self) -> Step {
+        let Some(events) = &mut self.events else { return Step::Lost(Failure::Closed("the answer was already taken".into())) };
+        let message = match timeout(self.within, next_message(events, self.depth)).await {
+            Err(_) => return Step::Lost(Failure::Timeout(self.within)),
+            Ok(Err(failure)) => return Step::Lost(failure),
+            Ok(Ok(message)) => message,
+        };
+        match message {
+            Message::Notification(notification) => Step::Notification(notification),
+            Message::Response(response) if response.id.as_ref().is_none_or(|id| id.as_u64() == Some(self.id)) => {
+                if let Some(events) = self.events.take() {
+                    events.finish();
+                }
+                Step::Done(response.outcome)
+            }
+            Message::Response(_) | Message::Request(_) => Step::Lost(Failure::Garbage("its event stream holds what belongs to no answer".into())),
+        }
+    }
+
+    fn park(self) -> Outcome {
+        unasked()
+    }
+}
+
+/// Modern upstreams put their questions into the result, so their calls never stop to ask.
+fn unasked() -> Outcome {
+    Err(RpcError::new(code::INTERNAL_ERROR, "a modern upstream asked in mid-call"))
+}
+
+/// The next message of a stream; a stream that ends has broken off.
+async fn next_message(events: &mut EventStream, depth: usize) -> Result<Message, Failure> {
+    loop {
+        match events.next().await? {
+            None => return Err(Failure::Closed("its event stream ended without an answer".into())),
+            Some(event) if event.data.is_empty() => {}
+            Some(event) => return Message::parse_within(event.data, depth).map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into())),
+        }
+    }
+}
+
+// === impl MuxCourse ===
+
+/// A call on a shared connection.
+struct MuxCourse {
+    seat: Seat,
+    mux: Arc<Mux>,
+    token: Option<Json>,
+    within: Duration,
+}
+
+async fn mux_course(mux: &Arc<Mux>, method: Method, params: Object, within: Duration) -> Result<MuxCourse, Failure> {
+    let meta = params.child("_meta").unwrap_or_default();
+    let token = meta.get(meta::PROGRESS_TOKEN).cloned();
+    let logs = meta.string(meta::LOG_LEVEL).and_then(|level| Level::parse(&level));
+    let traits = Traits { asks: false, logs, alone: false };
+    let retoken = token.is_some();
+    let seat = mux
+        .call(method, params, traits, within, |params, id| {
+            if retoken {
+                meta::edit(params, |meta| meta.set(meta::PROGRESS_TOKEN, Json::integer(id)));
+            }
+        })
+        .await?;
+    Ok(MuxCourse { seat, mux: mux.clone(), token, within })
+}
+
+impl Course for MuxCourse {
+    async fn step(&mut self) -> Step {
+        loop {
+            let arrival = match timeout(self.within, self.seat.next()).await {
+                Err(_) => return Step::Lost(Failure::Timeout(self.within)),
+                Ok(arrival) => arrival,
+            };
+            match arrival {
+                Arrival::Outcome(outcome) => return Step::Done(outcome),
+                Arrival::Lost(failure) => return Step::Lost(failure),
+                Arrival::Notification(mut notification) => match (&notification.method, &self.token) {
+                    (Method::Progress, Some(token)) => {
+                        notification.params.set(meta::PROGRESS_TOKEN, token.clone());
+                        return Step::Notification(notification);
+                    }
+                    (Method::Progress | Method::Cancelled, _) => {}
+                    _ => return Step::Notification(notification),
+                },
+                Arrival::Question(_) => {}
+            }
+        }
+    }
+
+    fn park(self) -> Outcome {
+        unasked()
+    }
+}
+
+impl Drop for MuxCourse {
+    fn drop(&mut self) {
+        if self.seat.leave() {
+            self.mux.push(cancelled(&self.seat));
+        }
+    }
+}
+
+/// Tells the upstream that nobody waits for the call any more.
+pub(crate) fn cancelled(seat: &Seat) -> bytes::Bytes {
+    let params = Object::new()
+        .with("requestId", seat.request_id().json().clone())
+        .with("reason", Json::literal(r#""nobody waits for the answer any more""#));
+    Notification::new(Method::Cancelled, params).encode()
+}
+
+// === impl Listening ===
+
+/// An open listen. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    /// On a shared connection.
+    Mux {
+        seat: Seat,
+        mux: Arc<Mux>,
+    },
+    /// On a connection of its own.
+    Http {
+        id: u64,
+        events: EventStream,
+        depth: usize,
+    },
+    /// It ended at once.
+    Answered(Option<Outcome>),
+}
+
+/// What a listen tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Something happened.
+    Notification(Notification),
+    /// The upstream ended it, or would not have it.
+    Ended(Outcome),
+    /// It broke off.
+    Lost(Failure),
+}
+
+impl Listening {
+    /// What it tells next. May be dropped in mid-wait without losing anything.
+    pub(crate) async fn next(&mut self) -> Told {
+        match self {
+            Self::Answered(outcome) => outcome.take().map_or_else(|| Told::Lost(Failure::Closed("the listen ended".into())), Told::Ended),
+            Self::Mux { seat, .. } => loop {
+                match seat.next().await {
+                    Arrival::Notification(notification) if notification.method == Method::Cancelled => {
+                        return Told::Ended(Ok(Object::new().to_json()));
+                    }
+                    Arrival::Notification(notification) => return Told::Notification(notification),
+                    Arrival::Outcome(outcome) => return Told::Ended(outcome),
+                    Arrival::Lost(failure) => return Told::Lost(failure),
+                    Arrival::Question(_) => {}
+                }
+            },
+            Self::Http { id, events, depth } => loop {
+                match next_message(events, *depth).await {
+                    Err(failure) => return Told::Lost(failure),
+                    Ok(Message::Notification(notification)) => return Told::Notification(notification),
+                    Ok(Message::Response(response)) if response.id.as_ref().is_none_or(|answered| answered.as_u64() == Some(*id)) => {
+                        return Told::Ended(response.outcome);
+                    }
+                    Ok(Message::Response(_) | Message::Request(_)) => {}
+                }
+            },
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Self::Mux { seat, mux } = self {
+            if seat.leave() {
+                mux.push(cancelled(seat));
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Keeps one upstream connected: the task that meets it, notices that it is gone, waits, and meets it again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use toolgate_protocol::Era;
+
+use crate::backoff::HEALTHY_AFTER;
+use crate::change::Change;
+use crate::connect::Link;
+use crate::era::Peer;
+use crate::error::Failure;
+use crate::listen::Listener;
+use crate::upstream::{Live, Shared, State, hold_back};
+
+/// Runs until the upstream is stopped.
+pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
+    let stopped = shared.around.stopped.clone();
+    let mut expected = remembered;
+    let mut generation = 0;
+    // Attempts in a row that failed, or connections that ended before they were of any use.
+    let mut failures = 0;
+    while !stopped.is_cancelled() {
+        shared.state.send_replace(State::Starting);
+        let started = Instant::now();
+        let error = match stopped.run_until_cancelled(connect(&shared, expected, failures)).await {
+            None => break,
+            Some(Ok((peer, link))) => {
+                generation += 1;
+                expected = Some(peer.era);
+                let live = stand(&shared, Peer { generation, ..peer }, link).await;
+                if stopped.is_cancelled() {
+                    break;
+                }
+                let good = live.proved.load(Ordering::Relaxed) || started.elapsed() >= HEALTHY_AFTER;
+                failures = if good { 0 } else { failures + 1 };
+                let why = live.link.why().unwrap_or_else(|| "it does not answer as it did".into());
+                tracing::warn!(error = %why, "the connection was lost; connecting anew");
+                why
+            }
+            Some(Err(failure)) => {
+                failures += 1;
+                tracing::warn!(error = %failure, attempts = failures, "the upstream could not be reached");
+                failure.to_string()
+            }
+        };
+        let restart = shared.connector.config.restart;
+        // An upstream that was in use may be wanted again right now, but not in a tight loop.
+        hold_back(&shared, started, restart.on_demand(failures.max(1)));
+        if failures == 0 && started.elapsed() >= restart.initial {
+            continue;
+        }
+        if pause(&shared, error, failures).await.is_none() {
+            break;
+        }
+    }
+    shared.state.send_replace(State::Stopped);
+}
+
+async fn connect(shared: &Shared, expected: Option<Era>, failures: u32) -> Result<(Peer, Link), Failure> {
+    let within = shared.timeouts.connect;
+    let (peer, link) = timeout(within, shared.connector.connect(expected, failures)).await.unwrap_or(Err(Failure::Timeout(within)))?;
+    tracing::info!(era = %peer.era, revision = %peer.revision, "connected");
+    Ok((peer, link))
+}
+
+/// Waits until it is time, or until a call wants another attempt. `None` when stopped.
+async fn pause(shared: &Shared, error: String, failures: u32) -> Option<()> {
+    let wanted = shared.wanted.notified();
+    tokio::pin!(wanted);
+    // From here on no ring is missed, though nobody can see yet that one may be needed.
+    wanted.as_mut().enable();
+    let not_before = *shared.not_before.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let pause = shared.connector.config.restart.pause(failures);
+    // One that was in use pauses only as long as it must.
+    let retry_at = if failures == 0 { not_before } else { Instant::now() + pause };
+    shared.state.send_replace(State::Failed { error, retry_at, attempts: failures });
+    let on_demand = async {
+        wanted.await;
+        sleep_until(not_before).await;
+    };
+    tokio::select! {
+        () = shared.around.stopped.cancelled() => None,
+        () = sleep_until(retry_at) => Some(()),
+        () = on_demand => Some(()),
+    }
+}
+
+/// Lets a connection be used until it is lost or the upstream is stopped.
+async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> Arc<Live> {
+    let live = Arc::new(Live { peer: Arc::new(peer), link, proved: AtomicBool::new(false) });
+    let keeping = CancellationToken::new();
+    keep(shared, &live, &keeping).await;
+    shared.live.send_replace(Some(live.clone()));
+    shared.state.send_replace(State::Ready(live.peer.clone()));
+    // Nobody may be listening.
+    let _ = shared.changes.send(Change::Connected);
+    tokio::select! {
+        () = live.link.lost().cancelled() => {}
+        () = shared.around.stopped.cancelled() => live.link.close().await,
+    }
+    shared.live.send_replace(None);
+    keeping.cancel();
+    shared.wishes.unsettle();
+    live
+}
+
+/// Keeps hearing of changes for as long as the connection stands. Returns once the upstream is being listened to, so that
+/// whoever learns that it is ready misses nothing from then on.
+async fn keep(shared: &Arc<Shared>, live: &Live, keeping: &CancellationToken) {
+    let until = keeping.clone();
+    match &live.link {
+        Link::Modern(link) => {
+            let listener = Listener {
+                link: link.clone(),
+                peer: live.peer.clone(),
+                wishes: shared.wishes.clone(),
+                changes: shared.changes.clone(),
+                restart: shared.connector.config.restart,
+            };
+            let (ready, standing) = oneshot::channel();
+            shared.around.tasks.spawn(async move { until.run_until_cancelled(listener.run(ready)).await });
+            // Dropped when the listen stands or is not to be had.
+            let _ = timeout(shared.timeouts.probe, standing).await;
+        }
+        Link::Legacy(link) => {
+            let keeper = link.clone().keep_subscribed(shared.wishes.clone());
+            shared.around.tasks.spawn(async move { until.run_until_cancelled(keeper).await });
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One upstream, as the rest of the gateway knows it: always there to be asked, whatever becomes of its connections.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName, code};
+use tracing::Instrument as _;
+
+use crate::backoff::DOWN_AFTER;
+use crate::change::Change;
+use crate::config::{Config, Limits, Timeouts};
+use crate::connect::{Connector, Link};
+use crate::course::Around;
+use crate::era::Peer;
+use crate::error::Failure;
+use crate::host::Host;
+use crate::legacy::Surroundings;
+use crate::modern::own_meta;
+use crate::park::Park;
+use crate::supervise;
+use crate::watch::{Watch, Wishes};
+
+/// Changes that a receiver may be behind.
+const CHANGES: usize = 256;
+
+/// One MCP server behind the gateway. Ends with [`Upstream::stop`], or when dropped.
+#[derive(Debug)]
+pub struct Upstream {
+    shared: Arc<Shared>,
+}
+
+/// How an upstream is doing.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// An attempt to reach it is under way.
+    Starting,
+    /// It can be asked.
+    Ready(Arc<Peer>),
+    /// The last attempt failed; the next is made at `retry_at`, or sooner if a call asks for it.
+    Failed {
+        /// What went wrong, in a sentence without secrets.
+        error: String,
+        /// When it is tried again.
+        retry_at: Instant,
+        /// Attempts that failed in a row.
+        attempts: u32,
+    },
+    /// It was taken out of service.
+    Stopped,
+}
+
+/// A request to an upstream, in modern form.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is asked for.
+    pub method: Method,
+    /// With what, including a complete modern `_meta`.
+    pub params: Object,
+    /// Arguments to repeat in headers: what follows `Mcp-Param-`, and the value as it is in the body.
+    pub param_headers: Vec<(String, String)>,
+}
+
+/// What the upstream's tasks and its users share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: UpstreamName,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) connector: Connector,
+    pub(crate) around: Around,
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) wishes: Arc<Wishes>,
+    pub(crate) state: watch::Sender<State>,
+    pub(crate) live: watch::Sender<Option<Arc<Live>>>,
+    /// Rung when a call wants an attempt to be made.
+    pub(crate) wanted: Notify,
+    /// Before this, none is made on demand.
+    pub(crate) not_before: Mutex<Instant>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// The connection that stands.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) link: Link,
+    /// Whether it has answered anything but lists.
+    pub(crate) proved: AtomicBool,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// A request that the gateway makes on its own behalf.
+    pub fn own(method: Method, params: Object) -> Self {
+        let meta = own_meta(Revision::LATEST_MODERN).to_json();
+        Self { method, params: params.with("_meta", meta), param_headers: Vec::new() }
+    }
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    /// Begins to reach an upstream and returns at once. `remembered` is the era it was last found to be of.
+    ///
+    /// Must be called within a Tokio runtime.
+    pub fn start(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
+        let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let around = Around { upstream: config.name.clone(), stopped: stopped.clone(), tasks: tasks.clone() };
+        let changes = broadcast::Sender::new(CHANGES);
+        let park = Park::new(config.limits.parked, config.limits.parked_for, tasks.clone(), stopped);
+        let surroundings =
+            Surroundings { changes: changes.clone(), park, around: around.clone(), timeouts: config.timeouts, limits: config.limits };
+        let shared = Arc::new(Shared {
+            name: config.name.clone(),
+            timeouts: config.timeouts,
+            limits: config.limits,
+            in_flight: Arc::new(Semaphore::new(config.limits.in_flight.min(Semaphore::MAX_PERMITS))),
+            connector: Connector { config, host, surroundings },
+            around,
+            changes,
+            wishes: Wishes::new(),
+            state: watch::Sender::new(State::Starting),
+            live: watch::Sender::new(None),
+            wanted: Notify::new(),
+            not_before: Mutex::new(Instant::now()),
+        });
+        let span = tracing::info_span!("upstream", upstream = %shared.name);
+        tasks.spawn(supervise::run(shared.clone(), remembered).instrument(span));
+        Arc::new(Self { shared })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &UpstreamName {
+        &self.shared.name
+    }
+
+    /// How it is doing, now and from now on.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.shared.state.subscribe()
+    }
+
+    /// What it tells from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Waits until it can be asked, at most until `deadline`. In a pause between attempts this makes for one right away.
+    pub async fn ready(&self, deadline: Instant) -> Result<Arc<Peer>, Failure> {
+        self.shared.ready(deadline, 0).await.map(|live| live.peer.clone())
+    }
+
+    /// Sends a request. Whatever keeps it from being answered becomes an error that names the upstream.
+    ///
+    /// A request that certainly was not run is sent again on the next connection, once; any other is sent at most once.
+    pub async fn send(&self, call: Call) -> Reply {
+        if let Some(error) = not_carried(&call.method) {
+            return Reply::done(Err(error));
+        }
+        match self.shared.send(call).await {
+            Ok(reply) => reply,
+            Err(failure) => {
+                tracing::warn!(upstream = %self.shared.name, error = %failure, "a call failed");
+                Reply::done(Err(failure.to_rpc(&self.shared.name)))
+            }
+        }
+    }
+
+    /// The same for a request of the gateway's own, with the outcome alone.
+    pub async fn ask(&self, method: Method, params: Object) -> Outcome {
+        self.send(Call::own(method, params)).await.outcome().await
+    }
+
+    /// Watches a resource for changes, told as [`Change::ResourceUpdated`]. Returns once the upstream has agreed; ends when
+    /// the last watch of the resource is dropped. Connections that come later are asked again.
+    pub async fn watch(self: &Arc<Self>, uri: &str) -> Result<Watch, RpcError> {
+        let deadline = Instant::now() + self.shared.timeouts.connect;
+        let name = &self.shared.name;
+        self.shared.ready(deadline, 0).await.map_err(|failure| failure.to_rpc(name))?;
+        let watch = self.shared.wishes.hold(uri);
+        match timeout_at(deadline, watch.settled()).await {
+            Ok(settled) => settled.map(|()| watch),
+            Err(_) => Err(Failure::Timeout(self.shared.timeouts.connect).to_rpc(name)),
+        }
+    }
+
+    /// Ends it for good: streams are closed, a session is given up, a child process and all it started are gone on return.
+    pub async fn stop(&self) {
+        self.shared.around.stopped.cancel();
+        self.shared.around.tasks.close();
+        self.shared.around.tasks.wait().await;
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.shared.around.stopped.cancel();
+    }
+}
+
+/// Requests of one hop go no further, and the gateway has means of its own for what some of them do.
+fn not_carried(method: &Method) -> Option<RpcError> {
+    let refused = matches!(
+        method,
+        Method::Discover
+            | Method::Listen
+            | Method::Initialize
+            | Method::Ping
+            | Method::SetLevel
+            | Method::Subscribe
+            | Method::Unsubscribe
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::TasksList
+            | Method::TasksResult
+    );
+    refused.then(|| {
+        let data = Object::new().with("method", Json::string(method.as_str()));
+        RpcError::new(code::METHOD_NOT_FOUND, format!("`{method}` is not passed on to upstreams")).with_data(data.to_json())
+    })
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn send(&self, call: Call) -> Result<Reply, Failure> {
+        let permit = self.admit()?;
+        let deadline = Instant::now() + self.timeouts.connect;
+        let live = self.ready(deadline, 0).await?;
+        match self.send_over(&live, call.clone(), permit).await {
+            Err(failure) if failure.did_not_run() => {
+                tracing::debug!(upstream = %self.name, error = %failure, "a call is sent again on the next connection");
+                let live = self.ready(deadline, live.peer.generation).await?;
+                self.send_over(&live, call, self.admit()?).await
+            }
+            other => other,
+        }
+    }
+
+    async fn send_over(&self, live: &Live, call: Call, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+        let is_list = call.method.is_cacheable() && call.method != Method::ResourcesRead;
+        let within = if is_list { self.timeouts.list } else { self.timeouts.call };
+        let reply = match &live.link {
+            Link::Modern(link) => link.call(call, within, &self.around, permit).await?,
+            Link::Legacy(link) => link.call(call, within, permit).await?,
+        };
+        if !is_list {
+            live.proved.store(true, Ordering::Relaxed);
+        }
+        Ok(reply)
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.in_flight.clone().try_acquire_owned().map_err(|_| Failure::Busy(self.limits.in_flight))
+    }
+
+    /// The connection that stands, if it is newer than `generation`; else the next one.
+    async fn ready(&self, deadline: Instant, generation: u64) -> Result<Arc<Live>, Failure> {
+        let newer = |live: &Option<Arc<Live>>| live.clone().filter(|live| live.peer.generation > generation);
+        if let Some(live) = newer(&self.live.borrow()) {
+            return Ok(live);
+        }
+        let mut state = self.state.subscribe();
+        let mut tried = false;
+        loop {
+            let now = state.borrow_and_update().clone();
+            match now {
+                State::Ready(_) => {
+                    if let Some(live) = newer(&self.live.borrow()) {
+                        return Ok(live);
+                    }
+                }
+                State::Starting => tried = true,
+                State::Stopped => return Err(Failure::Stopped),
+                State::Failed { error, attempts, .. } => {
+                    let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+                    let pausing = not_before > Instant::now();
+                    if tried || not_before > deadline || (attempts >= DOWN_AFTER && pausing) {
+                        return Err(Failure::Unavailable(error));
+                    }
+                    tried = true;
+                    self.wanted.notify_waiters();
+                }
+            }
+            match timeout_at(deadline, state.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Failure::Stopped),
+                Err(_) => return Err(Failure::Unavailable(format!("it is still starting after {} s", self.timeouts.connect.as_secs_f32()))),
+            }
+        }
+    }
+}
+
+/// Sets when the next attempt may be made on demand.
+pub(crate) fn hold_back(shared: &Shared, started: Instant, pause: Duration) {
+    *shared.not_before.lock().unwrap_or_else(PoisonError::into_inner) = started + pause;
+}
