@@ -58,7 +58,10 @@ impl RpcError {
     /// Reads an error object.
     pub fn read(json: &Json) -> Result<Self, JsonError> {
         let mut object = json.object()?;
-        let code = object.remove("code").and_then(|code| code.read().ok()).ok_or(JsonError::WrongType { expected: "an integer `code` in the error" })?;
+        let code = object
+            .remove("code")
+            .and_then(|code| code.read().ok())
+            .ok_or(JsonError::WrongType { expected: "an integer `code` in the error" })?;
         let message = object.remove("message").and_then(|message| message.as_string()).unwrap_or_default();
         let data = object.remove("data");
         Ok(Self { code, message, data, rest: object.into_members() })

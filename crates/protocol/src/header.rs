@@ -70,7 +70,11 @@ pub fn param_headers(schema: &Json) -> Result<Vec<ParamHeader>, String> {
 fn collect(schema: &Json, path: &mut Vec<String>, found: &mut Vec<ParamHeader>) -> Result<(), String> {
     let Ok(schema) = schema.object() else { return Ok(()) };
     if let Some(annotation) = schema.get("x-mcp-header") {
-        let name = annotation.as_string().filter(|name| is_token(name)).ok_or("`x-mcp-header` must be an HTTP token")?.to_ascii_lowercase();
+        let name = annotation
+            .as_string()
+            .filter(|name| is_token(name))
+            .ok_or("`x-mcp-header` must be an HTTP token")?
+            .to_ascii_lowercase();
         if path.is_empty() {
             return Err("`x-mcp-header` stands on the schema itself".into());
         }

@@ -85,6 +85,19 @@ impl Json {
         Self::trusted(number.to_string())
     }
 
+    /// An array of values that are there already.
+    pub fn array_of<'a>(elements: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut text = vec![b'['];
+        for element in elements {
+            if text.len() > 1 {
+                text.push(b',');
+            }
+            text.extend_from_slice(element.text());
+        }
+        text.push(b']');
+        Self::trusted(text)
+    }
+
     /// The text itself.
     pub fn text(&self) -> &Bytes {
         &self.0
@@ -192,7 +205,9 @@ pub fn check_depth(text: &[u8], limit: usize) -> Result<(), JsonError> {
     let mut depth = 0_usize;
     let mut rest = text;
     loop {
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}')) else { return Ok(()) };
+        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}')) else {
+            return Ok(());
+        };
         let found = rest[at];
         rest = &rest[at + 1..];
         match found {

@@ -5,20 +5,21 @@
 //!
 //! In reading order: [`json`] is that text, [`object`] its members, [`message`] the JSON-RPC envelope, [`method`] and
 //! [`code`] its vocabulary, [`revision`] and [`meta`] what a modern request says of itself, [`header`] what HTTP repeats of
-//! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] who is meant.
+//! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] and [`subject`] who and what is meant.
 
-pub mod json;
-pub mod object;
-pub mod message;
-pub mod method;
 pub mod code;
-pub mod revision;
-pub mod meta;
 pub mod header;
-pub mod reply;
-pub mod sse;
+pub mod json;
 pub mod line;
+pub mod message;
+pub mod meta;
+pub mod method;
 pub mod name;
+pub mod object;
+pub mod reply;
+pub mod revision;
+pub mod sse;
+pub mod subject;
 
 pub use code::RpcError;
 pub use json::{Json, JsonError};
@@ -28,3 +29,4 @@ pub use name::UpstreamName;
 pub use object::{Member, Object};
 pub use reply::{Event, OnDrop, Outcome, Reply};
 pub use revision::{Era, Revision};
+pub use subject::{Kind, Subject};

@@ -145,7 +145,9 @@ impl Message {
             });
         }
         let id = match id {
-            Some(id) if !id.is_null() => Some(Id::read(&id).ok_or_else(|| invalid("`id` must be a string or a number"))?),
+            Some(id) if !id.is_null() => {
+                Some(Id::read(&id).ok_or_else(|| invalid("`id` must be a string or a number"))?)
+            }
             _ => None,
         };
         let outcome = match (envelope.remove("result"), envelope.remove("error")) {
@@ -153,7 +155,9 @@ impl Message {
             (None, Some(error)) => Err(RpcError::read(&error).map_err(|error| invalid(&error.to_string()))?),
             // Some servers write `"error": null` beside a result.
             (Some(result), Some(error)) if error.is_null() => Ok(result),
-            (Some(result), Some(error)) if result.is_null() => Err(RpcError::read(&error).map_err(|error| invalid(&error.to_string()))?),
+            (Some(result), Some(error)) if result.is_null() => {
+                Err(RpcError::read(&error).map_err(|error| invalid(&error.to_string()))?)
+            }
             (Some(_), Some(_)) => return Err(invalid("a response has either `result` or `error`")),
             (None, None) => return Err(invalid("a message has `method`, `result` or `error`")),
         };

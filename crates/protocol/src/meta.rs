@@ -91,25 +91,38 @@ impl RequestMeta {
     /// for a revision that may not be claimed here.
     pub fn read(params: &Object) -> Result<Self, RpcError> {
         let wrong = |what: &str| RpcError::new(code::INVALID_PARAMS, format!("invalid `params._meta`: {what}"));
-        let meta = params.child("_meta").ok_or_else(|| wrong("it is missing; every request carries it in this revision"))?;
+        let meta =
+            params.child("_meta").ok_or_else(|| wrong("it is missing; every request carries it in this revision"))?;
         let claimed = meta.get(REVISION).ok_or_else(|| wrong(&format!("`{REVISION}` is missing")))?;
         let claimed = claimed.as_string().ok_or_else(|| wrong(&format!("`{REVISION}` must be a string")))?;
-        let revision = Revision::parse(&claimed).filter(|revision| revision.era() == Era::Modern).ok_or_else(|| unsupported(&claimed))?;
-        let capabilities = meta.get(CAPABILITIES).ok_or_else(|| wrong(&format!("`{CAPABILITIES}` is missing; it may be {{}}")))?;
+        let revision = Revision::parse(&claimed)
+            .filter(|revision| revision.era() == Era::Modern)
+            .ok_or_else(|| unsupported(&claimed))?;
+        let capabilities =
+            meta.get(CAPABILITIES).ok_or_else(|| wrong(&format!("`{CAPABILITIES}` is missing; it may be {{}}")))?;
         if !capabilities.is_object() {
             return Err(wrong(&format!("`{CAPABILITIES}` must be an object")));
         }
         let log_level = match meta.get(LOG_LEVEL) {
             None => None,
             Some(level) => Some(
-                level.as_string().and_then(|name| Level::parse(&name)).ok_or_else(|| wrong(&format!("`{LOG_LEVEL}` is no log level")))?,
+                level
+                    .as_string()
+                    .and_then(|name| Level::parse(&name))
+                    .ok_or_else(|| wrong(&format!("`{LOG_LEVEL}` is no log level")))?,
             ),
         };
         let progress_token = meta.get(PROGRESS_TOKEN).cloned();
         if progress_token.as_ref().is_some_and(|token| !token.is_string() && !token.is_number()) {
             return Err(wrong("`progressToken` must be a string or an integer"));
         }
-        Ok(Self { revision, capabilities: capabilities.clone(), client_info: meta.get(CLIENT_INFO).cloned(), log_level, progress_token })
+        Ok(Self {
+            revision,
+            capabilities: capabilities.clone(),
+            client_info: meta.get(CLIENT_INFO).cloned(),
+            log_level,
+            progress_token,
+        })
     }
 }
 

@@ -119,7 +119,12 @@ impl Method {
     pub fn is_cacheable(&self) -> bool {
         matches!(
             self,
-            Self::Discover | Self::ToolsList | Self::PromptsList | Self::ResourcesList | Self::TemplatesList | Self::ResourcesRead
+            Self::Discover
+                | Self::ToolsList
+                | Self::PromptsList
+                | Self::ResourcesList
+                | Self::TemplatesList
+                | Self::ResourcesRead
         )
     }
 

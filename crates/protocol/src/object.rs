@@ -72,7 +72,8 @@ impl Object {
         let members: Vec<Member> = pairs
             .into_iter()
             .map(|(key, value)| {
-                Member { key: Json::within(text, key), unescaped: None, value: Json::within(text, value) }.with_unescaped()
+                Member { key: Json::within(text, key), unescaped: None, value: Json::within(text, value) }
+                    .with_unescaped()
             })
             .collect();
         let object = Self { members };
@@ -83,7 +84,10 @@ impl Object {
     fn refuse_duplicates(&self) -> Result<(), JsonError> {
         let twice = if self.members.len() <= 16 {
             let members = &self.members;
-            members.iter().enumerate().find(|(at, member)| members[..*at].iter().any(|earlier| earlier.name() == member.name()))
+            members
+                .iter()
+                .enumerate()
+                .find(|(at, member)| members[..*at].iter().any(|earlier| earlier.name() == member.name()))
         } else {
             let mut seen = HashSet::with_capacity(self.members.len());
             self.members.iter().enumerate().find(|(_, member)| !seen.insert(member.name()))

@@ -59,7 +59,9 @@ impl Reply {
                         on_drop.disarm();
                     }
                     self.0 = Source::Ended;
-                    Some(last.unwrap_or_else(|| Event::Done(Err(RpcError::new(code::INTERNAL_ERROR, "the answer broke off")))))
+                    Some(last.unwrap_or_else(|| {
+                        Event::Done(Err(RpcError::new(code::INTERNAL_ERROR, "the answer broke off")))
+                    }))
                 }
             },
         }

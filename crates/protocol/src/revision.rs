@@ -34,7 +34,8 @@ pub enum Era {
 
 impl Revision {
     /// All of them, oldest first.
-    pub const ALL: [Self; 5] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
+    pub const ALL: [Self; 5] =
+        [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
     /// The newest of the legacy era.
     pub const LATEST_LEGACY: Self = Self::V2025_11_25;
     /// The newest of the modern era.

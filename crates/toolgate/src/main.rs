@@ -1,2 +1,99 @@
-//! The binary.
-fn main() {}
+//! The binary: parse, dispatch, exit code.
+//!
+//! Exit codes: 0 done; 1 the thing asked for failed (a tool's error, a gateway that broke off); 2 wrong usage; 64 a config
+//! with faults; 69 nothing answers where a gateway should be.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the person who runs it")]
+
+mod args;
+mod call;
+mod check;
+mod endpoint;
+mod paste;
+mod screen;
+mod serve;
+mod settings;
+mod status;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Args, Command};
+
+/// Why a command did not do what was asked.
+pub(crate) enum Failure {
+    /// It was tried and failed.
+    Failed(anyhow::Error),
+    /// The config has faults; they were shown.
+    Config,
+    /// Nothing answers.
+    Unavailable(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// How a command ends.
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args) {
+        Ok(code) => code,
+        Err(Failure::Config) => ExitCode::from(64),
+        Err(Failure::Unavailable(error)) => {
+            eprintln!("toolgate: {error:#}");
+            ExitCode::from(69)
+        }
+        Err(Failure::Failed(error)) => {
+            eprintln!("toolgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything the program can do.
+fn run(args: Args) -> Outcome {
+    match args.command.unwrap_or_default() {
+        Command::Serve(options) => in_runtime(serve::serve(options)),
+        Command::Stdio(options) => in_runtime(serve::stdio(options)),
+        Command::Check(options) => check::check(&options),
+        Command::Defaults => check::defaults(),
+        Command::Schema => check::schema(),
+        Command::Status(options) => in_runtime(status::status(options)),
+        Command::Tools(options) => in_runtime(tools::tools(options)),
+        Command::Call(options) => in_runtime(call::call(options)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "toolgate", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Builtin { name } => in_small_runtime(async move {
+            toolgate_builtin::run(&name).await?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::Watchdog => {
+            toolgate_upstream::watchdog_main()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn in_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    // A read of stdin cannot be interrupted; it must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// One thread is enough for a server with one client.
+fn in_small_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
+}

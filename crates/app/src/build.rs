@@ -1,0 +1,194 @@
+//! Builds every part and hands each what it needs. Nothing is global: what a part knows, it was given here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+use toolgate_catalog::{Catalog, Member, Naming, Shelf};
+use toolgate_config::{Era, Names, Settings, Transport, UpstreamSettings};
+use toolgate_gateway::Gateway;
+use toolgate_identity::Identity;
+use toolgate_policy::Policy;
+use toolgate_protocol::UpstreamName;
+use toolgate_upstream as upstream;
+use toolgate_upstream::{Host, Upstream};
+
+use crate::fingerprint::fingerprint;
+
+/// The most entries on one page of a list. Most clients read every page at once, so pages only keep answers bounded.
+const PAGE_SIZE: usize = 1_000;
+/// How long clients may keep a list; changes are announced, so this only covers those that do not listen.
+const LIST_TTL: Duration = Duration::from_secs(60);
+/// The most connections at once.
+const CONNECTIONS: usize = 20_000;
+/// How long a client may take to send the headers of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the process is surrounded by.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// This program, to run compiled-in servers and the watchdog with; without it there is neither.
+    pub executable: Option<PathBuf>,
+    /// The folder for what outlives a restart, unless the settings name one; without it nothing does.
+    pub state: Option<PathBuf>,
+}
+
+/// A gateway and the edge that its settings ask for.
+pub struct Built {
+    /// The gateway, its upstreams starting.
+    pub gateway: Arc<Gateway>,
+    /// For the HTTP edge.
+    pub edge: toolgate_transport::Config,
+}
+
+/// Settings that only turn out wrong when they are put to use.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An upstream cannot be set up.
+    #[error("{origin}: upstream `{name}`: {what}")]
+    Upstream {
+        /// Where it stands.
+        origin: String,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The parts that all upstreams share.
+    #[error("cannot set up connections to upstreams: {0}")]
+    Host(String),
+}
+
+/// Builds a gateway; its upstreams start at once.
+pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, BuildError> {
+    let state = settings.state_dir.clone().or_else(|| surroundings.state.clone());
+    let shelf = state.map(|folder| Shelf::new(folder.join("catalog")));
+    let host = Arc::new(Host::new(surroundings.executable.clone()));
+
+    // First all configs, so that nothing is started when one is wrong.
+    let mut configs = Vec::new();
+    let mut disabled = Vec::new();
+    for one in &settings.upstreams {
+        let config = upstream_config(one, settings, surroundings).map_err(|what| BuildError::Upstream {
+            origin: one.origin.to_string(),
+            name: one.name.clone(),
+            what,
+        })?;
+        if one.enabled {
+            configs.push((config, fingerprint(&one.transport), one.tools.clone()));
+        } else {
+            disabled.push(config.name);
+        }
+    }
+    let members = configs
+        .into_iter()
+        .map(|(config, fingerprint, tools)| {
+            let remembered =
+                shelf.as_ref().and_then(|shelf| shelf.load(&config.name, &fingerprint, &|tool| tools.permits(tool)));
+            let upstream = Upstream::start(config, remembered.as_ref().map(|offer| offer.era), host.clone());
+            Member { upstream, fingerprint, remembered, permits: Box::new(move |tool| tools.permits(tool)) }
+        })
+        .collect();
+    let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), shelf, members, disabled);
+    let gateway = Arc::new(Gateway::new(Identity::anonymous(), catalog));
+    Ok(Built { gateway, edge: edge_config(settings) })
+}
+
+fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
+    toolgate_catalog::Config {
+        naming: match settings.names {
+            Names::Prefixed => Naming::Prefixed,
+            Names::Plain => Naming::Plain,
+            Names::Transparent => Naming::Transparent,
+        },
+        startup_wait: settings.timeouts.startup,
+        call_wait: settings.timeouts.connect + settings.timeouts.list,
+        sweep: settings.refresh,
+        list_ttl: LIST_TTL,
+        page_size: PAGE_SIZE,
+        entries: settings.limits.entries,
+    }
+}
+
+fn edge_config(settings: &Settings) -> toolgate_transport::Config {
+    // Whoever binds an address by hand means to be called by it.
+    let own =
+        settings.listen.iter().filter(|address| !address.ip().is_unspecified()).map(|address| address.ip().to_string());
+    toolgate_transport::Config {
+        allowed_hosts: settings.allowed_hosts.iter().cloned().chain(own).collect(),
+        allowed_origins: settings.allowed_origins.clone(),
+        request_bytes: settings.limits.request,
+        depth: settings.limits.depth,
+        batch: settings.limits.batch,
+        in_flight: settings.limits.in_flight,
+        sessions: settings.limits.sessions,
+        session_idle: settings.timeouts.session_idle,
+        connections: CONNECTIONS,
+        header_timeout: HEADER_TIMEOUT,
+    }
+}
+
+fn upstream_config(
+    one: &UpstreamSettings,
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<upstream::Config, String> {
+    let name = UpstreamName::new(&one.slug).ok_or_else(|| format!("`{}` is no legal name", one.slug))?;
+    let transport = match &one.transport {
+        Transport::Stdio { command, args, env, env_allow, cwd } => upstream::Transport::Stdio(upstream::StdioConfig {
+            command: command.to_string_lossy().into_owned(),
+            args: args.iter().map(|arg| arg.reveal().to_owned()).collect(),
+            env: env.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
+            env_allow: env_allow.clone(),
+            cwd: Some(cwd.clone()),
+        }),
+        Transport::Builtin { name } => upstream::Transport::Stdio(upstream::StdioConfig {
+            command: surroundings
+                .executable
+                .as_ref()
+                .ok_or("compiled-in servers need the toolgate program")?
+                .to_string_lossy()
+                .into_owned(),
+            args: vec!["builtin".into(), name.as_str().into()],
+            env: Vec::new(),
+            env_allow: vec!["TZ".into(), "TOOLGATE_MEMORY_FILE".into()],
+            cwd: None,
+        }),
+        Transport::Http { url, headers } => upstream::Transport::Http(http_config(url.reveal(), headers)?),
+        Transport::Sse { url, headers } => upstream::Transport::Sse(http_config(url.reveal(), headers)?),
+    };
+    Ok(upstream::Config {
+        name,
+        transport,
+        era: match one.era {
+            Era::Auto => upstream::EraPin::Auto,
+            Era::Legacy => upstream::EraPin::Legacy,
+            Era::Modern => upstream::EraPin::Modern,
+        },
+        timeouts: upstream::Timeouts {
+            connect: settings.timeouts.connect,
+            probe: settings.timeouts.probe,
+            call: one.timeout,
+            list: settings.timeouts.list,
+        },
+        limits: upstream::Limits {
+            message_bytes: settings.limits.response,
+            depth: settings.limits.depth,
+            ..upstream::Limits::default()
+        },
+        restart: upstream::Backoff { initial: one.restart.first_wait, max: one.restart.max_wait },
+    })
+}
+
+fn http_config(url: &str, headers: &[(String, toolgate_config::Secret)]) -> Result<upstream::HttpConfig, String> {
+    let url: Uri = url.parse().map_err(|error| format!("the URL cannot be read: {error}"))?;
+    let headers = headers.iter().map(|(name, value)| {
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is no header name"))?;
+        let mut value = HeaderValue::try_from(value.reveal())
+            .map_err(|_| format!("the value of the header `{name}` has characters that no header carries"))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    });
+    Ok(upstream::HttpConfig { url, headers: headers.collect::<Result<_, String>>()? })
+}

@@ -1,0 +1,19 @@
+//! Settings to parts, parts to a running gateway. The only crate that knows both the config and what it configures.
+
+mod build;
+mod fingerprint;
+mod run;
+mod signals;
+mod state;
+mod telemetry;
+
+pub use build::{BuildError, Built, Surroundings, build};
+pub use run::{Running, start};
+pub use signals::stop_requested;
+pub use state::state_folder;
+pub use telemetry::start_logging;
+
+/// The gateway, for whoever uses one in its own process.
+pub use toolgate_gateway::{Gateway, Request, UpstreamStatus};
+/// Serves one client over a pair of pipes.
+pub use toolgate_transport::serve_stdio;

@@ -1,0 +1,48 @@
+//! One tool, prompt, resource or template that an upstream offers, under its public name.
+
+use std::sync::Arc;
+
+use toolgate_protocol::header::{self, ParamHeader};
+use toolgate_protocol::{Json, Kind, Subject};
+
+use crate::template::Template;
+
+/// One entry of the catalog.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Whose it is and what its upstream calls it.
+    pub subject: Subject,
+    /// What clients call it.
+    pub public: Arc<str>,
+    /// Its definition as clients see it: the upstream's bytes, with the public name in the place of the native one.
+    pub definition: Json,
+    /// Its definition as it arrived.
+    pub(crate) native_definition: Json,
+    /// The arguments that a modern client repeats in headers.
+    pub(crate) param_headers: Vec<ParamHeader>,
+    /// For templates: which URIs it makes.
+    pub(crate) template: Option<Template>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(crate) fn new(subject: Subject, public: Arc<str>, native_definition: &Json) -> Self {
+        let definition = if public == subject.native {
+            native_definition.clone()
+        } else {
+            match native_definition.object() {
+                Ok(mut object) => {
+                    object.set(subject.kind.name_member(), Json::string(&public));
+                    object.to_json()
+                }
+                Err(_) => native_definition.clone(),
+            }
+        };
+        let schema =
+            (subject.kind == Kind::Tool).then(|| definition.object().ok()?.get("inputSchema").cloned()).flatten();
+        let param_headers = schema.and_then(|schema| header::param_headers(&schema).ok()).unwrap_or_default();
+        let template = (subject.kind == Kind::Template).then(|| Template::new(&subject.native));
+        Self { subject, public, definition, native_definition: native_definition.clone(), param_headers, template }
+    }
+}

@@ -1,0 +1,28 @@
+//! What there is to call, as one caller may see it. The heart of the gateway.
+//!
+//! Lists are fetched off the request path ([`refresh`]), kept on disk ([`shelf`]), named once for all clients ([`naming`])
+//! and published as one immutable [`snapshot`]. A caller looks at it through a [`View`]; a view finds a [`Route`], and a
+//! route is the only way to an upstream (laws 1 and 2).
+
+mod catalog;
+mod change;
+mod entry;
+pub mod naming;
+pub mod offer;
+mod refresh;
+mod route;
+mod shelf;
+mod snapshot;
+mod status;
+mod template;
+mod view;
+
+pub use catalog::{Catalog, Config, Member, Permits};
+pub use change::Change;
+pub use entry::Entry;
+pub use naming::Naming;
+pub use offer::Dropped;
+pub use route::Route;
+pub use shelf::Shelf;
+pub use status::{Counts, UpstreamStatus};
+pub use view::{About, BadCursor, NotFound, Page, View};

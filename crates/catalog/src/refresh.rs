@@ -1,0 +1,204 @@
+//! Asks upstreams what they offer, off the request path: when they come up, when they say that something changed, when what
+//! they said has aged, and now and then without a reason.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+use toolgate_protocol::{Json, Kind, Object, RpcError, code};
+use toolgate_upstream::{Call, Change as Told, Peer, State, Upstream, own_meta};
+
+use crate::catalog::{Inner, Known};
+use crate::change::Change;
+use crate::offer::{Admission, Listed, Offer};
+
+/// A list has at most so many pages.
+const MAX_PAGES: usize = 1_000;
+/// However short an upstream's `ttlMs`, its lists are not fetched more often than this.
+const SHORTEST_TTL: Duration = Duration::from_secs(5);
+/// A list that could not be fetched is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Keeps the lists of one upstream fresh until it stops.
+pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
+    let upstream = inner.members[at].upstream.clone();
+    let mut state = upstream.state();
+    let mut told = upstream.changes();
+    let mut seen_generation = None;
+    let mut due_at = None;
+    state.mark_changed();
+    loop {
+        let due: Vec<Kind> = tokio::select! {
+            changed = state.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                match &*state.borrow_and_update() {
+                    State::Ready(peer) if seen_generation != Some(peer.generation) => Kind::ALL.to_vec(),
+                    State::Failed { .. } => {
+                        inner.members[at].known.send_if_modified(|known| std::mem::replace(known, (*known).max(Known::Unreachable)) == Known::Nothing);
+                        continue;
+                    }
+                    State::Stopped => return,
+                    _ => continue,
+                }
+            }
+            change = told.recv() => match change {
+                Ok(Told::ToolsChanged) => vec![Kind::Tool],
+                Ok(Told::PromptsChanged) => vec![Kind::Prompt],
+                Ok(Told::ResourcesChanged) => vec![Kind::Resource, Kind::Template],
+                Err(RecvError::Lagged(_)) => Kind::ALL.to_vec(),
+                Ok(_) => continue,
+                Err(RecvError::Closed) => return,
+            },
+            () = sleep_until(due_at) => Kind::ALL.to_vec(),
+        };
+        due_at = None;
+        let peer = match &*state.borrow() {
+            State::Ready(peer) => peer.clone(),
+            _ => continue,
+        };
+        let all = due.len() == Kind::ALL.len();
+        let admission = Admission { era: peer.era, most: inner.config.entries, permits: &inner.members[at].permits };
+        match fetch(&upstream, &peer, &due, &admission, inner.offer(at).as_deref()).await {
+            Ok(offer) => {
+                if all {
+                    seen_generation = Some(peer.generation);
+                }
+                let ttl = offer.ttl().map_or(inner.config.sweep, |ttl| ttl.clamp(SHORTEST_TTL, inner.config.sweep));
+                due_at = Some(Instant::now() + ttl);
+                inner.publish(at, offer);
+            }
+            Err(error) => {
+                tracing::warn!(upstream = %upstream.name(), error = %error, "its lists could not be fetched; those known stay, next try in {RETRY:?}");
+                inner.members[at].known.send_if_modified(|known| {
+                    std::mem::replace(known, (*known).max(Known::Unreachable)) == Known::Nothing
+                });
+                due_at = Some(Instant::now() + RETRY);
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Passes on what an upstream tells that has nothing to do with lists. Apart from [`keep_fresh`], so that a slow list delays none of it.
+pub(crate) async fn forward(inner: Arc<Inner>, at: usize) {
+    let upstream = inner.members[at].upstream.clone();
+    let name = upstream.name().clone();
+    let mut told = upstream.changes();
+    let mut state = upstream.state();
+    loop {
+        let change = tokio::select! {
+            change = told.recv() => change,
+            stopped = state.wait_for(|state| matches!(state, State::Stopped)) => {
+                drop(stopped);
+                return;
+            }
+        };
+        let change = match change {
+            Ok(Told::ResourceUpdated { uri, mut params }) => {
+                let public = inner.snapshot().public_uri(&name, &uri);
+                if *public != *uri {
+                    params.set("uri", Json::string(&public));
+                }
+                Change::Resource { uri: public, params }
+            }
+            Ok(Told::Log { params }) => Change::Log { upstream: name.clone(), params },
+            Ok(_) | Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        // Nobody listening is fine.
+        let _ = inner.changes.send(change);
+    }
+}
+
+/// What the upstream offers now: the lists of `kinds` fetched, the others as they were.
+async fn fetch(
+    upstream: &Arc<Upstream>,
+    peer: &Peer,
+    kinds: &[Kind],
+    admission: &Admission<'_>,
+    before: Option<&Offer>,
+) -> Result<Offer, RpcError> {
+    let old = |kind| before.map(|before| before.list(kind).clone()).unwrap_or_default();
+    let mut offer = Offer {
+        era: peer.era,
+        revision: peer.revision,
+        server_info: peer.server_info.clone(),
+        capabilities: peer.capabilities.clone(),
+        instructions: peer.instructions.clone(),
+        tools: old(Kind::Tool),
+        prompts: old(Kind::Prompt),
+        resources: old(Kind::Resource),
+        templates: old(Kind::Template),
+    };
+    for &kind in kinds {
+        *offer.list_mut(kind) = if peer.capabilities.get(kind.capability()).is_some() {
+            fetch_list(upstream, peer, kind, admission).await?
+        } else {
+            Listed::default()
+        };
+    }
+    Ok(offer)
+}
+
+/// All pages of one list.
+async fn fetch_list(
+    upstream: &Arc<Upstream>,
+    peer: &Peer,
+    kind: Kind,
+    admission: &Admission<'_>,
+) -> Result<Listed, RpcError> {
+    let mut definitions = Vec::new();
+    let (mut ttl, mut public) = (None, true);
+    let mut cursors = HashSet::new();
+    let mut cursor: Option<Json> = None;
+    for _ in 0..MAX_PAGES {
+        let mut params = Object::new();
+        if let Some(cursor) = &cursor {
+            params.set("cursor", cursor.clone());
+        }
+        params.set("_meta", own_meta(peer.revision).to_json());
+        let call = Call { method: kind.list_method(), params, param_headers: Vec::new() };
+        let page = match upstream.send(call).await.outcome().await {
+            Ok(page) => page.object().map_err(|error| bad_list(kind, &error.to_string()))?,
+            // A server may have resources without knowing the method for templates.
+            Err(error) if error.code == code::METHOD_NOT_FOUND => return Ok(Listed::default()),
+            Err(error) => return Err(error),
+        };
+        let entries = page
+            .get(kind.list_member())
+            .ok_or_else(|| bad_list(kind, &format!("`{}` is missing", kind.list_member())))?;
+        definitions.extend(entries.array().map_err(|error| bad_list(kind, &error.to_string()))?);
+        if let Some(page_ttl) = page.get("ttlMs").and_then(Json::as_u64).map(Duration::from_millis) {
+            ttl = Some(ttl.map_or(page_ttl, |ttl: Duration| ttl.min(page_ttl)));
+        }
+        public &= page.string("cacheScope").as_deref() == Some("public");
+        cursor = page.get("nextCursor").filter(|cursor| cursor.is_string()).cloned();
+        match &cursor {
+            None => break,
+            Some(next) if !cursors.insert(next.clone()) => {
+                tracing::warn!(upstream = %upstream.name(), %kind, "its list leads back to a page already read; stopped there");
+                break;
+            }
+            Some(_) if definitions.len() > admission.most => break,
+            Some(_) => {}
+        }
+    }
+    let mut listed = Listed::check(kind, admission, definitions);
+    listed.ttl = ttl.filter(|ttl| !ttl.is_zero());
+    listed.public = public;
+    Ok(listed)
+}
+
+fn bad_list(kind: Kind, what: &str) -> RpcError {
+    RpcError::new(code::INTERNAL_ERROR, format!("the answer to {} is malformed: {what}", kind.list_method()))
+}

@@ -1,0 +1,188 @@
+//! All entries at one moment. It never changes; a new one takes its place.
+//!
+//! The order is the config's order of upstreams and each upstream's own order of entries: the same on every replica and
+//! after every restart, so that what clients and models cache stays valid.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toolgate_protocol::{Era, Kind, Subject, UpstreamName};
+
+use crate::entry::Entry;
+use crate::naming::{self, Naming};
+use crate::offer::Offer;
+
+/// All entries of all upstreams at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Each upstream in the config's order, with what it offers; `None` until that is known.
+    pub(crate) offers: Vec<(UpstreamName, Option<Arc<Offer>>)>,
+    tools: Shelved,
+    prompts: Shelved,
+    resources: Shelved,
+    templates: Shelved,
+}
+
+/// The entries of one kind, in order and by public name.
+#[derive(Debug, Default)]
+pub(crate) struct Shelved {
+    pub(crate) entries: Vec<Arc<Entry>>,
+    by_public: HashMap<Arc<str>, usize>,
+    by_native: HashMap<(UpstreamName, Arc<str>), usize>,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Names every entry of every offer. Entries that `before` already has are taken over from it: most lists do not change.
+    pub(crate) fn build(
+        offers: Vec<(UpstreamName, Option<Arc<Offer>>)>,
+        naming: Naming,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut snapshot = Self { offers, ..Self::default() };
+        for kind in Kind::ALL {
+            let mut shelved = Shelved::default();
+            for (upstream, offer) in &snapshot.offers {
+                let Some(offer) = offer else { continue };
+                for (native, definition) in &offer.list(kind).entries {
+                    let subject = Subject { upstream: upstream.clone(), kind, native: native.clone() };
+                    let public = shelved.public_name(&subject, naming);
+                    let known = before.and_then(|before| before.of(kind).by_native(upstream, native));
+                    let same = known.filter(|entry| entry.public == public && entry.native_definition == *definition);
+                    shelved.add(same.cloned().unwrap_or_else(|| Arc::new(Entry::new(subject, public, definition))));
+                }
+            }
+            *snapshot.of_mut(kind) = shelved;
+        }
+        snapshot
+    }
+
+    /// The entries of one kind.
+    pub(crate) fn of(&self, kind: Kind) -> &Shelved {
+        match kind {
+            Kind::Tool => &self.tools,
+            Kind::Prompt => &self.prompts,
+            Kind::Resource => &self.resources,
+            Kind::Template => &self.templates,
+        }
+    }
+
+    fn of_mut(&mut self, kind: Kind) -> &mut Shelved {
+        match kind {
+            Kind::Tool => &mut self.tools,
+            Kind::Prompt => &mut self.prompts,
+            Kind::Resource => &mut self.resources,
+            Kind::Template => &mut self.templates,
+        }
+    }
+
+    /// What the upstream offers, if that is known.
+    pub(crate) fn offer(&self, upstream: &UpstreamName) -> Option<&Arc<Offer>> {
+        self.offers.iter().find(|(name, _)| name == upstream).and_then(|(_, offer)| offer.as_ref())
+    }
+
+    /// Whose resource a URI is: one listed, else of the template that fits best, else of the only upstream that has resources
+    /// of this scheme. Resources need not be listed to be readable, so the last step is a guess that the upstream confirms.
+    pub(crate) fn resource(&self, uri: &str) -> Option<Subject> {
+        if let Some(entry) = self.resources.get(uri) {
+            return Some(entry.subject.clone());
+        }
+        let own = |upstream: &UpstreamName, native: &str| Subject {
+            upstream: upstream.clone(),
+            kind: Kind::Resource,
+            native: native.into(),
+        };
+        for (upstream, _) in &self.offers {
+            if let Some(native) = uri.strip_prefix(&naming::prefixed_uri(upstream, "")) {
+                return Some(own(upstream, native));
+            }
+        }
+        let fitting = self.templates.entries.iter().filter_map(|entry| {
+            let template = entry.template.as_ref()?;
+            template.matches(uri).then_some((template.literal_len(), entry))
+        });
+        // `max_by_key` takes the last of equals; the first upstream in the config shall win.
+        if let Some((_, entry)) = fitting.rev().max_by_key(|(len, _)| *len) {
+            return Some(own(&entry.subject.upstream, uri));
+        }
+        let mut having = self
+            .offers
+            .iter()
+            .filter(|(_, offer)| offer.as_ref().is_some_and(|offer| offer.capabilities.get("resources").is_some()));
+        match (having.next(), having.next()) {
+            (Some((only, _)), None) => Some(own(only, uri)),
+            _ => self.only_upstream_with_scheme(uri).map(|upstream| own(upstream, uri)),
+        }
+    }
+
+    fn only_upstream_with_scheme(&self, uri: &str) -> Option<&UpstreamName> {
+        let scheme = uri.split_once(':')?.0;
+        let listed = self.resources.entries.iter().chain(&self.templates.entries);
+        let mut owners =
+            listed.filter(|entry| entry.subject.native.split_once(':').is_some_and(|(other, _)| other == scheme));
+        let first = &owners.next()?.subject.upstream;
+        owners.all(|entry| entry.subject.upstream == *first).then_some(first)
+    }
+
+    /// The URI under which clients know a resource.
+    pub(crate) fn public_uri(&self, upstream: &UpstreamName, native: &str) -> Arc<str> {
+        match self.resources.by_native(upstream, native) {
+            Some(entry) => entry.public.clone(),
+            None => native.into(),
+        }
+    }
+
+    /// Whether all that is listed is the same for everyone, as far as the upstreams say.
+    pub(crate) fn is_public(&self, kind: Kind) -> bool {
+        self.offers
+            .iter()
+            .flat_map(|(_, offer)| offer)
+            .all(|offer| offer.list(kind).entries.is_empty() || (offer.era == Era::Modern && offer.list(kind).public))
+    }
+}
+
+// === impl Shelved ===
+
+impl Shelved {
+    /// The entry of this public name.
+    pub(crate) fn get(&self, public: &str) -> Option<&Arc<Entry>> {
+        self.by_public.get(public).map(|&at| &self.entries[at])
+    }
+
+    /// The entry of this native name.
+    pub(crate) fn by_native(&self, upstream: &UpstreamName, native: &str) -> Option<&Arc<Entry>> {
+        self.by_native.get(&(upstream.clone(), native.into())).map(|&at| &self.entries[at])
+    }
+
+    fn public_name(&self, subject: &Subject, naming: Naming) -> Arc<str> {
+        let Subject { upstream, kind, native } = subject;
+        let by_uri = matches!(kind, Kind::Resource | Kind::Template);
+        match naming {
+            Naming::Transparent => native.clone(),
+            _ if by_uri && !self.by_public.contains_key(native) => native.clone(),
+            _ if by_uri => naming::prefixed_uri(upstream, native).into(),
+            Naming::Prefixed => naming::prefixed(upstream, native).into(),
+            Naming::Plain => {
+                let plain = naming::legal(native);
+                if self.by_public.contains_key(plain.as_str()) {
+                    naming::prefixed(upstream, native).into()
+                } else {
+                    plain.into()
+                }
+            }
+        }
+    }
+
+    /// Adds an entry. Two native names whose public names still agree need a six-digit hash collision; the first stays.
+    fn add(&mut self, entry: Arc<Entry>) {
+        if self.by_public.contains_key(&entry.public) {
+            tracing::warn!(upstream = %entry.subject.upstream, entry = %entry.subject, public = %entry.public, "left out: another entry has its public name");
+            return;
+        }
+        let at = self.entries.len();
+        self.by_public.insert(entry.public.clone(), at);
+        self.by_native.insert((entry.subject.upstream.clone(), entry.subject.native.clone()), at);
+        self.entries.push(entry);
+    }
+}

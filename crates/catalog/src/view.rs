@@ -1,0 +1,287 @@
+//! The catalog as one caller may see it: list, find, resolve. Policy is asked here and nowhere else, so what is not listed
+//! cannot be called, and *not permitted* looks like *not there* (law 2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::time::Instant;
+use toolgate_identity::Caller;
+use toolgate_policy::Verdict;
+use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
+use toolgate_upstream::State;
+
+use crate::catalog::{Inner, Known};
+use crate::entry::Entry;
+use crate::naming::{self, Naming};
+use crate::offer::Offer;
+use crate::route::Route;
+use crate::snapshot::Snapshot;
+
+/// An upstream's instructions are passed on up to this many bytes.
+const MAX_INSTRUCTIONS: usize = 4 << 10;
+/// All instructions together have at most this many bytes.
+const MAX_ALL_INSTRUCTIONS: usize = 16 << 10;
+/// Tasks need their ids sealed, which toolgate does not do yet; what cannot be kept is not promised.
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+/// What one caller may see.
+pub struct View {
+    inner: Arc<Inner>,
+    snapshot: Arc<Snapshot>,
+    caller: Caller,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// A JSON array of definitions.
+    pub definitions: Json,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// How long it may be kept.
+    pub ttl: Duration,
+    /// Whether it is the same for everyone.
+    pub public: bool,
+}
+
+/// What the gateway says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name and version.
+    pub server_info: Json,
+    /// What it can do.
+    pub capabilities: Object,
+    /// How it is to be used.
+    pub instructions: Option<String>,
+}
+
+/// The cursor is not one of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the cursor is not one that this list gave out")]
+pub struct BadCursor(());
+
+/// No such entry, as far as this caller is told.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown {kind}: {name}{}", down.as_ref().map(|(upstream, error)| format!(" (upstream `{upstream}` is not up: {error})")).unwrap_or_default())]
+pub struct NotFound {
+    /// What was looked for.
+    pub kind: Kind,
+    /// Under which name.
+    pub name: String,
+    /// The upstream that would have it by its name, if nothing is known of that one because it does not come up.
+    pub down: Option<(UpstreamName, String)>,
+}
+
+// === impl View ===
+
+impl View {
+    pub(crate) fn new(inner: Arc<Inner>, caller: Caller) -> Self {
+        let snapshot = inner.snapshot();
+        Self { inner, snapshot, caller }
+    }
+
+    fn may_see(&self, subject: &Subject) -> bool {
+        self.inner.policy.judge(&self.caller, subject) == Verdict::Allow
+    }
+
+    /// One page of the entries of `kind` that the caller may see.
+    pub fn list(&self, kind: Kind, cursor: Option<&Json>) -> Result<Page, BadCursor> {
+        let start = match cursor {
+            None => 0,
+            Some(cursor) => read_cursor(kind, cursor).ok_or(BadCursor(()))?,
+        };
+        let entries = &self.snapshot.of(kind).entries;
+        let mut seen = entries.iter().filter(|entry| self.may_see(&entry.subject)).skip(start);
+        let page_size = self.inner.config.page_size;
+        let definitions = Json::array_of(seen.by_ref().take(page_size).map(|entry| &entry.definition));
+        let next = seen.next().map(|_| write_cursor(kind, start + page_size));
+        let ttls = self.snapshot.offers.iter().flat_map(|(_, offer)| offer).filter_map(|offer| offer.list(kind).ttl);
+        Ok(Page {
+            definitions,
+            next,
+            ttl: ttls.min().unwrap_or(self.inner.config.list_ttl).min(self.inner.config.list_ttl),
+            public: !self.inner.policy.distinguishes_callers() && self.snapshot.is_public(kind),
+        })
+    }
+
+    /// The way to what a request asks for. Waits for the lists of an upstream that is still starting when the name may be one of its.
+    pub async fn resolve(&self, method: &Method, params: &Object) -> Result<Route, NotFound> {
+        let (kind, name) = asked_for(method, params)?;
+        if let Some(route) = self.find(&self.snapshot, kind, &name) {
+            return Ok(route);
+        }
+        self.await_owner(kind, &name).await;
+        let found = self.find(&self.inner.snapshot(), kind, &name);
+        found.ok_or_else(|| NotFound { kind, down: self.owner_that_is_down(&name), name })
+    }
+
+    fn owner_that_is_down(&self, name: &str) -> Option<(UpstreamName, String)> {
+        self.inner.members.iter().find_map(|member| {
+            let upstream = member.upstream.name();
+            match &*member.upstream.state().borrow() {
+                State::Failed { error, .. } if name.starts_with(&format!("{upstream}{}", naming::SEPARATOR)) => {
+                    Some((upstream.clone(), error.clone()))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    fn find(&self, snapshot: &Snapshot, kind: Kind, name: &str) -> Option<Route> {
+        let (subject, entry) = match kind {
+            Kind::Tool | Kind::Prompt => {
+                let entry = snapshot.of(kind).get(name)?;
+                (entry.subject.clone(), Some(entry.clone()))
+            }
+            Kind::Resource | Kind::Template => match snapshot.of(kind).get(name) {
+                Some(entry) => (entry.subject.clone(), Some(entry.clone())),
+                None => (snapshot.resource(name)?, None),
+            },
+        };
+        self.may_see(&subject).then(|| self.route(subject, entry)).flatten()
+    }
+
+    fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {
+        let upstream = self.inner.member(&subject.upstream)?.upstream.clone();
+        Some(Route::new(upstream, subject, entry))
+    }
+
+    /// Waits for the upstreams that are not known yet and could have an entry of this name.
+    async fn await_owner(&self, kind: Kind, name: &str) {
+        let by_name = matches!(kind, Kind::Tool | Kind::Prompt) && self.inner.config.naming == Naming::Prefixed;
+        let deadline = Instant::now() + self.inner.config.call_wait;
+        for member in &self.inner.members {
+            let could_have = !by_name || name.starts_with(&format!("{}{}", member.upstream.name(), naming::SEPARATOR));
+            if could_have && *member.known.borrow() < Known::Remembered {
+                // A failed one is tried at once rather than when its pause is over.
+                let _ = member.upstream.ready(deadline).await;
+                member.wait_for(Known::Fetched, deadline).await;
+            }
+        }
+    }
+
+    /// The way to the only upstream, for methods that toolgate does not know. There is none unless the gateway is transparent.
+    pub fn transparent(&self, method: &Method) -> Option<Route> {
+        let [member] = &self.inner.members[..] else { return None };
+        let subject =
+            Subject { upstream: member.upstream.name().clone(), kind: Kind::Tool, native: method.as_str().into() };
+        (self.inner.config.naming == Naming::Transparent && self.may_see(&subject))
+            .then(|| self.route(subject, None))
+            .flatten()
+    }
+
+    /// What the gateway says of itself to this caller.
+    pub fn about(&self) -> About {
+        if self.inner.config.naming == Naming::Transparent
+            && let [(_, Some(offer))] = &self.snapshot.offers[..]
+        {
+            return About {
+                server_info: offer.server_info.clone(),
+                capabilities: kept_capabilities(offer),
+                instructions: offer.instructions.clone(),
+            };
+        }
+        About {
+            server_info: own_info(),
+            capabilities: self.joint_capabilities(),
+            instructions: self.joint_instructions(),
+        }
+    }
+
+    /// Always the same, whoever is up: a client that hears "no prompts" while a server starts would never ask again.
+    fn joint_capabilities(&self) -> Object {
+        let mut capabilities = Object::new()
+            .with("tools", Json::literal(r#"{"listChanged":true}"#))
+            .with("prompts", Json::literal(r#"{"listChanged":true}"#))
+            .with("resources", Json::literal(r#"{"subscribe":true,"listChanged":true}"#))
+            .with("completions", Json::literal("{}"))
+            .with("logging", Json::literal("{}"));
+        let mut extensions = Object::new();
+        for offer in self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_ref()) {
+            for extension in kept_capabilities(offer).child("extensions").iter().flat_map(Object::members) {
+                if extensions.get(extension.name()).is_none() {
+                    extensions.set(extension.name(), extension.value.clone());
+                }
+            }
+        }
+        if !extensions.is_empty() {
+            capabilities.set("extensions", extensions.to_json());
+        }
+        capabilities
+    }
+
+    fn joint_instructions(&self) -> Option<String> {
+        let mut text = String::new();
+        for (upstream, offer) in &self.snapshot.offers {
+            let Some(instructions) = offer.as_ref().and_then(|offer| offer.instructions.as_deref()) else { continue };
+            let section = section(upstream, instructions);
+            if text.len() + section.len() > MAX_ALL_INSTRUCTIONS {
+                break;
+            }
+            text.push_str(&section);
+        }
+        (!text.is_empty()).then(|| format!("Tools are named <server>{}<tool>.\n{text}", naming::SEPARATOR))
+    }
+}
+
+fn section(upstream: &UpstreamName, instructions: &str) -> String {
+    let mut end = instructions.len().min(MAX_INSTRUCTIONS);
+    while !instructions.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = if end < instructions.len() { " […]" } else { "" };
+    format!("\n## {upstream}\n{}{cut}\n", &instructions[..end])
+}
+
+/// toolgate's own name and version.
+fn own_info() -> Json {
+    Object::new()
+        .with("name", Json::string("toolgate"))
+        .with("title", Json::string("toolgate"))
+        .with("version", Json::string(env!("CARGO_PKG_VERSION")))
+        .to_json()
+}
+
+fn kept_capabilities(offer: &Offer) -> Object {
+    let mut capabilities = offer.capabilities.clone();
+    capabilities.remove("tasks");
+    if let Some(mut extensions) = capabilities.child("extensions") {
+        extensions.remove(TASKS_EXTENSION);
+        if extensions.is_empty() {
+            capabilities.remove("extensions");
+        } else {
+            capabilities.set("extensions", extensions.to_json());
+        }
+    }
+    capabilities
+}
+
+/// What kind of entry a request asks for, and its public name.
+fn asked_for(method: &Method, params: &Object) -> Result<(Kind, String), NotFound> {
+    let (kind, name) = match method {
+        Method::ToolsCall => (Kind::Tool, params.string("name")),
+        Method::PromptsGet => (Kind::Prompt, params.string("name")),
+        Method::ResourcesRead | Method::Subscribe | Method::Unsubscribe => (Kind::Resource, params.string("uri")),
+        Method::Complete => {
+            let reference = params.child("ref").unwrap_or_default();
+            match reference.string("type").as_deref() {
+                Some("ref/resource") => (Kind::Template, reference.string("uri")),
+                _ => (Kind::Prompt, reference.string("name")),
+            }
+        }
+        other => return Err(NotFound { kind: Kind::Tool, name: other.to_string(), down: None }),
+    };
+    name.map(|name| (kind, name)).ok_or(NotFound { kind, name: "(no name was given)".into(), down: None })
+}
+
+fn write_cursor(kind: Kind, at: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}:{at}", kind.list_member()))
+}
+
+fn read_cursor(kind: Kind, cursor: &Json) -> Option<usize> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor.as_string()?).ok()?).ok()?;
+    let (list, at) = text.split_once(':')?;
+    (list == kind.list_member()).then(|| at.parse().ok()).flatten()
+}

@@ -1,0 +1,56 @@
+//! What the gateway answers itself: what it is, and what there is.
+//!
+//! Source: 2026-07-28 `server/discover`, `server/utilities/pagination`, `server/utilities/caching`.
+
+use toolgate_catalog::View;
+use toolgate_protocol::{Json, Kind, Method, Object, Revision, meta};
+
+use crate::error::Error;
+use crate::exchange::Request;
+
+/// How long clients may keep what the gateway says of itself; short, since upstreams come and go.
+const DISCOVER_TTL_MS: u64 = 60_000;
+
+/// Answers discover and the lists.
+pub(crate) fn answer(view: &View, request: &Request) -> Result<Json, Error> {
+    match request.method {
+        Method::Discover => Ok(discover(view)),
+        Method::ToolsList => list(view, Kind::Tool, request),
+        Method::PromptsList => list(view, Kind::Prompt, request),
+        Method::ResourcesList => list(view, Kind::Resource, request),
+        Method::TemplatesList => list(view, Kind::Template, request),
+        _ => Err(Error::MethodNotFound(request.method.clone())),
+    }
+}
+
+fn discover(view: &View) -> Json {
+    let about = view.about();
+    let revisions: Vec<&str> = Revision::MODERN.iter().map(|revision| revision.as_str()).collect();
+    let mut result = Object::new()
+        .with("resultType", Json::literal("\"complete\""))
+        .with("supportedVersions", Json::of(&revisions).expect("a list of strings is JSON"))
+        .with("capabilities", about.capabilities.to_json());
+    if let Some(instructions) = &about.instructions {
+        result.set("instructions", Json::string(instructions));
+    }
+    result
+        .with("ttlMs", Json::integer(DISCOVER_TTL_MS))
+        .with("cacheScope", Json::literal("\"private\""))
+        .with("_meta", Object::new().with(meta::SERVER_INFO, about.server_info).to_json())
+        .to_json()
+}
+
+fn list(view: &View, kind: Kind, request: &Request) -> Result<Json, Error> {
+    let page = view.list(kind, request.params.get("cursor"))?;
+    let mut result =
+        Object::new().with("resultType", Json::literal("\"complete\"")).with(kind.list_member(), page.definitions);
+    if let Some(next) = &page.next {
+        result.set("nextCursor", Json::string(next));
+    }
+    let ttl = u64::try_from(page.ttl.as_millis()).unwrap_or(u64::MAX);
+    Ok(result
+        .with("ttlMs", Json::integer(ttl))
+        .with("cacheScope", Json::literal(if page.public { "\"public\"" } else { "\"private\"" }))
+        .with("_meta", Object::new().with(meta::SERVER_INFO, view.about().server_info).to_json())
+        .to_json())
+}

@@ -1,0 +1,161 @@
+//! THE REQUEST PATH, top to bottom.
+//!
+//! Who is calling, what may they see, which way leads there, send. Every step takes what only the step before can give, so
+//! the order cannot be got wrong: a view needs a caller, a route needs a view, and an upstream is reached by a route alone.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use toolgate_catalog::{About, Catalog, UpstreamStatus};
+use toolgate_identity::{Identity, Presented};
+use toolgate_protocol::{Json, Method, Object, Reply};
+
+use crate::answer;
+use crate::error::{Blame, Error};
+use crate::listen::{self, Logs};
+
+/// The gateway: everything between the transports and the upstreams.
+pub struct Gateway {
+    identity: Identity,
+    catalog: Catalog,
+    closing: watch::Sender<bool>,
+}
+
+/// A request in modern form.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The id that the client gave it.
+    pub id: Json,
+    /// What is asked for.
+    pub method: Method,
+    /// With what; `_meta` is complete and was checked.
+    pub params: Object,
+    /// The `Mcp-Param-*` headers as pairs of lower-case suffix and decoded value; `None` where the transport has none.
+    pub param_headers: Option<Vec<(String, String)>>,
+}
+
+/// Who answers a method.
+enum AnsweredBy {
+    Gateway,
+    Watch,
+    Upstream,
+    Nobody,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// A gateway in front of a catalog.
+    pub fn new(identity: Identity, catalog: Catalog) -> Self {
+        Self { identity, catalog, closing: watch::Sender::new(false) }
+    }
+
+    /// Answers one request. Never fails and never panics: what goes wrong is an error in the reply.
+    pub async fn handle(&self, presented: &Presented, request: Request) -> Reply {
+        let method = request.method.clone();
+        match AssertUnwindSafe(self.exchange(presented, request)).catch_unwind().await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => refuse(&method, &error),
+            Err(panic) => refuse(&method, &Error::Internal(panic_text(&*panic))),
+        }
+    }
+
+    async fn exchange(&self, presented: &Presented, request: Request) -> Result<Reply, Error> {
+        let caller = self.identity.identify(presented).await?;
+        match answered_by(&request.method) {
+            AnsweredBy::Gateway => {
+                self.catalog.settled().await;
+                let view = self.catalog.view(&caller);
+                answer::answer(&view, &request).map(|result| Reply::done(Ok(result)))
+            }
+            AnsweredBy::Watch => {
+                // Before anything else, so that no change falls between the acknowledgement and the first look.
+                let changes = self.catalog.changes();
+                self.catalog.settled().await;
+                let view = self.catalog.view(&caller);
+                listen::listen(&view, changes, self.closing.subscribe(), request).await
+            }
+            AnsweredBy::Upstream => {
+                let view = self.catalog.view(&caller);
+                let route = view.resolve(&request.method, &request.params).await?;
+                if let Some(headers) = &request.param_headers
+                    && let Some(fault) = route.param_header_fault(&request.params, headers)
+                {
+                    return Err(Error::HeaderMismatch(fault));
+                }
+                tracing::debug!(caller = caller.subject(), method = %request.method, subject = %route.subject(), "exchange");
+                Ok(route.send(request.method, request.params).await)
+            }
+            AnsweredBy::Nobody => {
+                let view = self.catalog.view(&caller);
+                let route =
+                    view.transparent(&request.method).ok_or_else(|| Error::MethodNotFound(request.method.clone()))?;
+                Ok(route.send(request.method, request.params).await)
+            }
+        }
+    }
+
+    /// What the gateway says of itself to this client.
+    pub async fn about(&self, presented: &Presented) -> Result<About, Error> {
+        let caller = self.identity.identify(presented).await?;
+        self.catalog.settled().await;
+        Ok(self.catalog.view(&caller).about())
+    }
+
+    /// Log messages of upstreams that belong to no call.
+    pub fn logs(&self) -> Logs {
+        Logs::new(self.catalog.changes())
+    }
+
+    /// How each upstream is doing.
+    pub fn status(&self) -> Vec<UpstreamStatus> {
+        self.catalog.status()
+    }
+
+    /// Whether every upstream has come up or failed.
+    pub fn is_settled(&self) -> bool {
+        self.catalog.is_settled()
+    }
+
+    /// Ends all listens with their result; new ones end at once. Calls go on.
+    pub fn close_listens(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Ends the upstreams, within `limit` or as far as that goes.
+    pub async fn stop(&self, limit: Duration) {
+        self.close_listens();
+        if tokio::time::timeout(limit, self.catalog.stop()).await.is_err() {
+            tracing::warn!("some upstreams did not end in time");
+        }
+    }
+}
+
+/// The table of the core: whoever is not in it is asked for in vain.
+fn answered_by(method: &Method) -> AnsweredBy {
+    match method {
+        Method::Discover | Method::ToolsList | Method::PromptsList | Method::ResourcesList | Method::TemplatesList => {
+            AnsweredBy::Gateway
+        }
+        Method::Listen => AnsweredBy::Watch,
+        Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => AnsweredBy::Upstream,
+        _ => AnsweredBy::Nobody,
+    }
+}
+
+/// The one place where an error of the path is logged.
+fn refuse(method: &Method, error: &Error) -> Reply {
+    match error.blame() {
+        Blame::Gateway => tracing::error!(%method, %error, "request failed"),
+        Blame::Client => tracing::debug!(%method, %error, "request refused"),
+    }
+    Reply::done(Err(error.to_rpc()))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
+}

@@ -1,0 +1,191 @@
+//! `subscriptions/listen`: one long answer that tells of changes. The only request that concerns more than one upstream (law 4).
+//!
+//! Source: 2026-07-28 `basic/utilities/subscriptions`. The acknowledgement goes out when every watch upstream is live, so
+//! that a change made right after it is not missed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use toolgate_catalog::{Change, View};
+use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, meta};
+
+use crate::error::Error;
+use crate::exchange::Request;
+
+/// The most resources one listen may name.
+const MAX_RESOURCES: usize = 1_000;
+/// Notifications that wait for a slow client before changes are merged.
+const QUEUE: usize = 64;
+
+/// What a listen asked for, as far as it is granted.
+#[derive(Default)]
+struct Filter {
+    lists: Vec<Kind>,
+    resources: HashSet<Arc<str>>,
+}
+
+/// The lists that can be listened to, by the member that asks for them and the notification that tells of them.
+const LISTS: [(Kind, &str, Method); 3] = [
+    (Kind::Tool, "toolsListChanged", Method::ToolsChanged),
+    (Kind::Prompt, "promptsListChanged", Method::PromptsChanged),
+    (Kind::Resource, "resourcesListChanged", Method::ResourcesChanged),
+];
+
+/// Log messages of upstreams that belong to no call, as they come.
+pub struct Logs(broadcast::Receiver<Change>);
+
+/// Starts to listen.
+pub(crate) async fn listen(
+    view: &View,
+    changes: broadcast::Receiver<Change>,
+    closing: watch::Receiver<bool>,
+    request: Request,
+) -> Result<Reply, Error> {
+    let wanted = request
+        .params
+        .child("notifications")
+        .ok_or_else(|| Error::BadParams("`notifications` must be an object".into()))?;
+    let mut filter = Filter::default();
+    filter.lists.extend(
+        LISTS
+            .iter()
+            .filter(|(_, member, _)| wanted.get(member).is_some_and(|on| on.as_str() == "true"))
+            .map(|(kind, _, _)| *kind),
+    );
+
+    let mut watches = Vec::new();
+    for uri in resources(&wanted)? {
+        let named = Object::new().with("uri", Json::string(&uri));
+        // What cannot be watched is missing from the acknowledgement; that is how the client is told.
+        if let Ok(route) = view.resolve(&Method::ResourcesRead, &named).await
+            && let Ok(watch) = route.watch().await
+        {
+            watches.push(watch);
+            filter.resources.insert(uri.into());
+        }
+    }
+
+    let (sender, events) = mpsc::channel(QUEUE);
+    let subscription = Object::new().with(meta::SUBSCRIPTION_ID, request.id).to_json();
+    let acknowledged = Object::new().with("_meta", subscription.clone()).with("notifications", filter.to_json());
+    let first = Event::Notification(Notification::new(Method::Acknowledged, acknowledged));
+    sender.try_send(first).map_err(|_| Error::Internal("a new queue is full".into()))?;
+    tokio::spawn(async move {
+        tell(filter, changes, closing, subscription, sender).await;
+        drop(watches);
+    });
+    Ok(Reply::stream(events, OnDrop::default()))
+}
+
+fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
+    let Some(uris) = wanted.get("resourceSubscriptions") else { return Ok(Vec::new()) };
+    let uris: Vec<String> =
+        uris.read().map_err(|_| Error::BadParams("`resourceSubscriptions` must be a list of URIs".into()))?;
+    if uris.len() > MAX_RESOURCES {
+        return Err(Error::BadParams(format!("at most {MAX_RESOURCES} resources can be listened to at once")));
+    }
+    Ok(uris)
+}
+
+/// Tells of changes until the client leaves or the gateway closes.
+async fn tell(
+    filter: Filter,
+    mut changes: broadcast::Receiver<Change>,
+    mut closing: watch::Receiver<bool>,
+    subscription: Json,
+    sender: mpsc::Sender<Event>,
+) {
+    loop {
+        let notifications = tokio::select! {
+            () = sender.closed() => return,
+            _ = closing.wait_for(|closing| *closing) => break,
+            change = changes.recv() => match change {
+                Ok(change) => filter.notification(change).into_iter().collect(),
+                Err(broadcast::error::RecvError::Lagged(_)) => filter.everything(),
+                Err(broadcast::error::RecvError::Closed) => break,
+            },
+        };
+        for mut notification in notifications {
+            meta::edit(&mut notification.params, |meta| meta.set(meta::SUBSCRIPTION_ID, read_id(&subscription)));
+            if sender.send(Event::Notification(notification)).await.is_err() {
+                return;
+            }
+        }
+    }
+    let result = Object::new().with("resultType", Json::literal("\"complete\"")).with("_meta", subscription);
+    // A client that has left needs no goodbye.
+    let _ = sender.send(Event::Done(Ok(result.to_json()))).await;
+}
+
+fn read_id(subscription: &Json) -> Json {
+    subscription
+        .object()
+        .ok()
+        .and_then(|meta| meta.get(meta::SUBSCRIPTION_ID).cloned())
+        .unwrap_or(Json::literal("null"))
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// As the acknowledgement repeats it.
+    fn to_json(&self) -> Json {
+        let mut granted = Object::new();
+        for (kind, member, _) in &LISTS {
+            if self.lists.contains(kind) {
+                granted.set(member, Json::literal("true"));
+            }
+        }
+        if !self.resources.is_empty() {
+            let mut uris: Vec<&str> = self.resources.iter().map(|uri| &**uri).collect();
+            uris.sort_unstable();
+            granted.set("resourceSubscriptions", Json::of(&uris).expect("a list of strings is JSON"));
+        }
+        granted.to_json()
+    }
+
+    fn notification(&self, change: Change) -> Option<Notification> {
+        match change {
+            Change::List(kind) if self.lists.contains(&kind) => list_changed(kind),
+            Change::Resource { uri, params } if self.resources.contains(&uri) => {
+                Some(Notification::new(Method::ResourceUpdated, params))
+            }
+            _ => None,
+        }
+    }
+
+    /// What may have changed while the client was too slow to be told.
+    fn everything(&self) -> Vec<Notification> {
+        let lists = self.lists.iter().filter_map(|kind| list_changed(*kind));
+        let resources = self
+            .resources
+            .iter()
+            .map(|uri| Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))));
+        lists.chain(resources).collect()
+    }
+}
+
+fn list_changed(kind: Kind) -> Option<Notification> {
+    let (_, _, method) = LISTS.iter().find(|(listed, _, _)| *listed == kind)?;
+    Some(Notification::new(method.clone(), Object::new()))
+}
+
+// === impl Logs ===
+
+impl Logs {
+    pub(crate) fn new(changes: broadcast::Receiver<Change>) -> Self {
+        Self(changes)
+    }
+
+    /// The parameters of the next message; `None` when the gateway has ended.
+    pub async fn next(&mut self) -> Option<Object> {
+        loop {
+            match self.0.recv().await {
+                Ok(Change::Log { params, .. }) => return Some(params),
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The command line, as `--help` teaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One MCP endpoint in front of any number of MCP servers.
+///
+/// Without a command, `toolgate` serves: it reads the config it finds (toolgate.yaml, .mcp.json, …), starts the MCP servers
+/// in it and offers everything they have at one URL, to clients of every protocol revision.
+#[derive(clap::Parser)]
+#[command(name = "toolgate", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  toolgate                                        serve with the config found, or the compiled-in servers
+  toolgate serve --config ~/.cursor/mcp.json      serve the servers that Cursor has
+  toolgate stdio                                  be the MCP server of one client, over stdin and stdout
+  toolgate tools                                  what a running gateway offers
+  toolgate call time__now timezone=Europe/Rome    call a tool
+  toolgate check my.yaml                          everything that is wrong with a config
+  toolgate defaults > toolgate.yaml               begin a config: every key, its default, what it means";
+
+/// What to do.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Serve MCP over HTTP (the default).
+    Serve(Serve),
+    /// Serve one client over stdin and stdout; logs go to stderr.
+    Stdio(Stdio),
+    /// Check a config and show everything that is wrong with it. Exits with 0 or 64.
+    Check(Config),
+    /// Print the default config: every key, explained.
+    Defaults,
+    /// Print the JSON Schema of toolgate.yaml, for editors.
+    Schema,
+    /// Show how a running gateway and its upstreams are doing.
+    Status(Status),
+    /// List the tools of a running gateway, or of a config.
+    Tools(Tools),
+    /// Call a tool of a running gateway, or of a config.
+    Call(Call),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Be one of the compiled-in MCP servers, over stdin and stdout.
+    Builtin {
+        /// time, memory or everything.
+        name: String,
+    },
+    /// Ends the children of a gateway that was killed. Started by the gateway itself.
+    #[command(hide = true)]
+    Watchdog,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Serve::default())
+    }
+}
+
+/// Which config.
+#[derive(clap::Args, Default)]
+pub(crate) struct Config {
+    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The same, without a flag.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// How to log.
+#[derive(clap::Args, Default)]
+pub(crate) struct Log {
+    /// How much to log, instead of what the config says: error, warn, info, debug, trace.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// How to log, instead of what the config says: auto, human, json.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+}
+
+/// `serve`.
+#[derive(clap::Args, Default)]
+pub(crate) struct Serve {
+    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Listen here instead of where the config says; port 0 takes a free port.
+    #[arg(short, long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+/// `stdio`.
+#[derive(clap::Args)]
+pub(crate) struct Stdio {
+    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+/// Which gateway.
+#[derive(clap::Args)]
+pub(crate) struct Gateway {
+    /// The MCP endpoint of a running gateway (or of any MCP server). Default: where the config says that it listens.
+    #[arg(short, long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) url: Option<String>,
+    /// Start the servers of this config for as long as the command takes, instead of asking a running gateway.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(clap::Args)]
+pub(crate) struct Status {
+    /// The address of the running gateway. Default: where the config says that it listens.
+    #[arg(short, long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tools`.
+#[derive(clap::Args)]
+pub(crate) struct Tools {
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+    /// As JSON: the whole definitions.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `call`.
+#[derive(clap::Args)]
+pub(crate) struct Call {
+    /// The tool, as `toolgate tools` lists it.
+    pub(crate) tool: String,
+    /// Arguments as key=value; the tool's schema says which are numbers, booleans, lists or objects (given as JSON).
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) pairs: Vec<String>,
+    /// All arguments as one JSON object; `-` reads it from stdin.
+    #[arg(long, value_name = "JSON", conflicts_with = "pairs")]
+    pub(crate) args: Option<String>,
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+    /// Print the result as the server sent it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,129 @@
+//! Where `tools` and `call` ask: a running gateway, or a config whose servers run for as long as the command takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpStream;
+use toolgate_app::{Gateway, Request, build, start_logging};
+use toolgate_protocol::{Event, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName};
+use toolgate_upstream::{Backoff, Call, EraPin, Host, HttpConfig, Limits, Timeouts, Transport, Upstream, own_meta};
+
+use crate::Failure;
+use crate::args;
+use crate::settings;
+
+/// The most pages read of a list.
+const MAX_PAGES: usize = 1_000;
+
+/// What answers.
+pub(crate) enum Endpoint {
+    /// A server at a URL.
+    Remote(Arc<Upstream>),
+    /// A gateway in this process.
+    Local(Arc<Gateway>),
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// The gateway that the options mean.
+    pub(crate) async fn open(options: &args::Gateway) -> Result<Self, Failure> {
+        if let Some(url) = &options.url {
+            return Self::remote(url).await;
+        }
+        let loaded = settings::load(options.config.as_deref())?;
+        let mut quiet = loaded.settings.log.clone();
+        quiet.level = toolgate_config::LogLevel::Warn;
+        start_logging(&quiet);
+        if options.config.is_none()
+            && let Some(address) = loaded.settings.listen.first()
+            && TcpStream::connect(address).await.is_ok()
+        {
+            return Self::remote(&format!("http://{address}/mcp")).await;
+        }
+        let built = build(&loaded.settings, &settings::surroundings())?;
+        Ok(Self::Local(built.gateway))
+    }
+
+    async fn remote(url: &str) -> Result<Self, Failure> {
+        let uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+        let timeouts =
+            Timeouts { connect: Duration::from_secs(10), call: Duration::from_secs(600), ..Timeouts::default() };
+        let upstream = Upstream::start(
+            toolgate_upstream::Config {
+                name: UpstreamName::new("gateway").context("a literal name is legal")?,
+                transport: Transport::Http(HttpConfig { url: uri, headers: Vec::new() }),
+                era: EraPin::Auto,
+                timeouts,
+                limits: Limits::default(),
+                restart: Backoff::default(),
+            },
+            None,
+            Arc::new(Host::new(None)),
+        );
+        let deadline = tokio::time::Instant::now() + timeouts.connect;
+        match upstream.ready(deadline).await {
+            Ok(_) => Ok(Self::Remote(upstream)),
+            Err(failure) => Err(Failure::Unavailable(
+                anyhow::anyhow!("{failure}").context(format!("no MCP server answers at {url}")),
+            )),
+        }
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, method: Method, mut params: Object) -> Reply {
+        params.set("_meta", own_meta(Revision::LATEST_MODERN).to_json());
+        match self {
+            Self::Remote(upstream) => upstream.send(Call { method, params, param_headers: Vec::new() }).await,
+            Self::Local(gateway) => {
+                let request = Request { id: Json::literal("1"), method, params, param_headers: None };
+                gateway.handle(&Default::default(), request).await
+            }
+        }
+    }
+
+    /// All tools, as defined.
+    pub(crate) async fn tools(&self) -> Result<Vec<Object>, Failure> {
+        let mut tools = Vec::new();
+        let mut params = Object::new();
+        for _ in 0..MAX_PAGES {
+            let page = self.send(Method::ToolsList, params.clone()).await.outcome().await.map_err(refused)?.object()?;
+            for tool in page.get("tools").map(Json::array).transpose()?.unwrap_or_default() {
+                tools.push(tool.object()?);
+            }
+            match page.get("nextCursor") {
+                Some(cursor) => params.set("cursor", cursor.clone()),
+                None => break,
+            }
+        }
+        Ok(tools)
+    }
+
+    /// Ends what was started for the command.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Remote(upstream) => upstream.stop().await,
+            Self::Local(gateway) => gateway.stop(Duration::from_secs(10)).await,
+        }
+    }
+}
+
+/// A JSON-RPC error as the command's own.
+pub(crate) fn refused(error: RpcError) -> Failure {
+    Failure::Failed(anyhow::anyhow!("{}", crate::screen::harmless(&error.message)))
+}
+
+/// The outcome of a reply; progress is shown on the way.
+pub(crate) async fn outcome(mut reply: Reply, mut progress: impl FnMut(&Object)) -> Outcome {
+    while let Some(event) = reply.next().await {
+        match event {
+            Event::Done(outcome) => return outcome,
+            Event::Notification(notification) if notification.method == Method::Progress => {
+                progress(&notification.params)
+            }
+            Event::Notification(_) => {}
+        }
+    }
+    Err(RpcError::new(toolgate_protocol::code::INTERNAL_ERROR, "no answer"))
+}

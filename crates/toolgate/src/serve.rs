@@ -1,0 +1,168 @@
+//! `serve` and `stdio`: run until told to stop.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use toolgate_app::{Gateway, UpstreamStatus, build, start, start_logging, stop_requested};
+
+use crate::Outcome;
+use crate::args;
+use crate::paste;
+use crate::screen::{Paint, is_live};
+use crate::settings::{self, Loaded};
+
+/// Upstreams that are not up by then are still starting in the table; they are logged when they come up.
+const TABLE_WAIT: Duration = Duration::from_secs(30);
+/// How often the states are looked at while upstreams start.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Serves over HTTP until SIGTERM or SIGINT.
+pub(crate) async fn serve(options: args::Serve) -> Outcome {
+    let mut loaded = settings::load(options.config.as_deref())?;
+    settings::override_log(&mut loaded.settings, &options.log)?;
+    if !options.listen.is_empty() {
+        loaded.settings.listen = options.listen;
+    }
+    start_logging(&loaded.settings.log);
+    let paint = Paint::stdout();
+    announce_config(&loaded, paint);
+
+    let built = build(&loaded.settings, &settings::surroundings())?;
+    let gateway = built.gateway.clone();
+    let running = match start(built, &loaded.settings).await {
+        Ok(running) => running,
+        Err(error) => {
+            // What was started for nothing must not stay behind.
+            gateway.stop(TABLE_WAIT).await;
+            return Err(error.into());
+        }
+    };
+    for address in &running.addresses {
+        say(&format!("{} http://{address}/mcp\n", paint.bold("toolgate serves MCP at")));
+    }
+    let url = running.addresses.first().map(|address| format!("http://{address}/mcp")).unwrap_or_default();
+    let table = tokio::spawn(show_start(gateway, url, paint));
+    let signal = stop_requested().await;
+    table.abort();
+    // A second signal does not wait.
+    tokio::select! {
+        () = running.stop() => {}
+        again = stop_requested() => drop(again),
+    }
+    say(&format!("stopped ({})\n", signal?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves one client over stdin and stdout until its input ends or a signal comes.
+pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
+    let mut loaded = settings::load(options.config.as_deref())?;
+    settings::override_log(&mut loaded.settings, &options.log)?;
+    start_logging(&loaded.settings.log);
+    let built = build(&loaded.settings, &settings::surroundings())?;
+    let gateway = built.gateway.clone();
+    let served = tokio::select! {
+        served = toolgate_app::serve_stdio(gateway.clone(), tokio::io::stdin(), tokio::io::stdout(), loaded.settings.limits.request) => served,
+        signal = stop_requested() => signal.map(drop),
+    };
+    gateway.stop(loaded.settings.timeouts.shutdown).await;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce_config(loaded: &Loaded, paint: Paint) {
+    match &loaded.file {
+        Some(file) => say(&format!("{} {}\n", paint.dim("config"), file.display())),
+        None => {
+            say("No config file was found; the compiled-in servers are started instead. Looked for:\n");
+            for place in &loaded.looked_at {
+                say(&format!("  {}\n", paint.dim(&place.display().to_string())));
+            }
+            say(
+                "Begin one with `toolgate defaults > toolgate.yaml`, or name the config of a client: `toolgate serve --config FILE`.\n\n",
+            );
+        }
+    }
+    for note in &loaded.settings.notes {
+        say(&format!("{} {note}\n", paint.yellow("note")));
+    }
+    if loaded.settings.upstreams.is_empty() {
+        say(&format!("{} no upstreams are configured, so there is nothing to call\n", paint.yellow("note")));
+    }
+}
+
+/// Shows each upstream as it comes up or fails, then how to point clients here.
+async fn show_start(gateway: std::sync::Arc<Gateway>, url: String, paint: Paint) {
+    let mut shown: HashSet<String> = HashSet::new();
+    let deadline = tokio::time::Instant::now() + TABLE_WAIT;
+    loop {
+        let status = gateway.status();
+        let width = status.iter().map(|upstream| upstream.name.as_str().len()).max().unwrap_or_default();
+        let in_time = tokio::time::Instant::now() < deadline;
+        // The lists of one that is ready may still be on their way: the gateway is settled when they are in.
+        let all = gateway.is_settled() || !in_time;
+        for upstream in &status {
+            let is_over = !in_time
+                || upstream.state == "disabled"
+                || upstream.state == "failed"
+                || (upstream.state == "ready"
+                    && (all || !upstream.from_cache && upstream.counts != Default::default()));
+            if is_over && shown.insert(upstream.name.to_string()) {
+                clear_progress();
+                say(&line(upstream, width, paint));
+            }
+        }
+        if all {
+            break;
+        }
+        show_progress(&format!("  {} of {} upstreams are up", shown.len(), status.len()));
+        tokio::time::sleep(LOOK).await;
+    }
+    clear_progress();
+    say(&format!("\n{}", paste::lines(&url, paint)));
+}
+
+/// One upstream: its name, state, era and counts, or what is wrong.
+pub(crate) fn line(upstream: &UpstreamStatus, width: usize, paint: Paint) -> String {
+    let name = format!("{:<width$}", upstream.name.as_str());
+    let counts = upstream.counts;
+    let mut text = format!("  {}  {}", paint.bold(&name), paint.state(upstream.state, 8));
+    if let (Some(era), Some(revision)) = (&upstream.era, upstream.revision) {
+        text += &format!("  {era:<6} {}", paint.dim(revision));
+        text += &format!(
+            "  {} tools, {} prompts, {} resources",
+            counts.tools,
+            counts.prompts,
+            counts.resources + counts.templates
+        );
+    }
+    if !upstream.dropped.is_empty() {
+        text += &paint.yellow(&format!(", {} not offered", upstream.dropped.len()));
+    }
+    if upstream.from_cache && upstream.state != "ready" {
+        text += &paint.dim(" (as remembered)");
+    }
+    if let Some(error) = &upstream.error {
+        text += &format!("  {}", paint.red(error));
+    }
+    text + "\n"
+}
+
+/// Writes to stdout; a reader that has gone is no reason to stop.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn show_progress(text: &str) {
+    if is_live() {
+        say(&format!("\r\x1b[K{text}"));
+    }
+}
+
+fn clear_progress() {
+    if is_live() {
+        say("\r\x1b[K");
+    }
+}

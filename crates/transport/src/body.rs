@@ -1,0 +1,74 @@
+//! Bodies: a request's, read within bounds; an answer's, streamed as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use toolgate_protocol::sse;
+
+use crate::rescue;
+
+/// A client that stops sending in the middle of a body is given up after this.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A stream that has nothing to say says so, before proxies in between give it up.
+pub(crate) const QUIET: Duration = Duration::from_secs(15);
+
+/// Reads a JSON body of at most `limit` bytes; else gives the answer that says what is wrong with it.
+pub(crate) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
+    let content_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Box::new(rescue::invalid(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the Content-Type must be application/json",
+        )));
+    }
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        return Err(Box::new(rescue::invalid(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "bodies with a Content-Encoding are not accepted",
+        )));
+    }
+    let too_large = || {
+        Box::new(rescue::invalid(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {limit} bytes (`limits.request_bytes`)"),
+        ))
+    };
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
+        Ok(Err(_)) => Err(Box::new(rescue::invalid(StatusCode::BAD_REQUEST, "the body broke off"))),
+        Err(_) => Err(Box::new(rescue::invalid(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body did not arrive within {BODY_TIMEOUT:?}"),
+        ))),
+    }
+}
+
+/// An answer that goes on: each item is one server-sent event, or a comment.
+pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
+    let body = Body::from_stream(futures_util::StreamExt::map(events, Ok::<_, Infallible>));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // nginx buffers answers unless told not to.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// What keeps a quiet stream open.
+pub(crate) fn keep_alive() -> Bytes {
+    Bytes::from_static(sse::KEEP_ALIVE)
+}

@@ -1,0 +1,145 @@
+//! A client at the other end of one pipe: stdio, or HTTP+SSE. Everything it sends comes in order, everything for it goes out
+//! on one outlet; whether it speaks the legacy or the modern era, each message says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use toolgate_gateway::{Gateway, Request};
+use toolgate_identity::Presented;
+use toolgate_protocol::message::{Request as RpcRequest, Response};
+use toolgate_protocol::meta::RequestMeta;
+use toolgate_protocol::{Event, Id, Json, Message, Method, RpcError, code};
+
+use crate::legacy::{self, Out, Outlet, Session};
+
+/// One client's pipe.
+pub(crate) struct Conversation {
+    gateway: Arc<Gateway>,
+    presented: Presented,
+    outlet: Outlet,
+    /// Begun by a legacy client's handshake.
+    session: OnceLock<Arc<Session>>,
+    /// The modern requests in flight.
+    running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
+}
+
+// === impl Conversation ===
+
+impl Conversation {
+    /// A pipe on which nothing was said yet.
+    pub(crate) fn new(gateway: Arc<Gateway>, presented: Presented, outlet: Outlet) -> Self {
+        Self { gateway, presented, outlet, session: OnceLock::new(), running: Mutex::default() }
+    }
+
+    /// Takes one message; the future ends when it is answered.
+    pub(crate) async fn accept(&self, text: Bytes) {
+        match Message::parse(text) {
+            Ok(message) => self.accept_message(message).await,
+            Err(error) => self.say(Response::nameless(error)).await,
+        }
+    }
+
+    async fn accept_message(&self, message: Message) {
+        match message {
+            Message::Request(request) if RequestMeta::claim(&request.params).is_some() => {
+                self.serve_modern(request).await
+            }
+            Message::Request(request) if request.method == Method::Initialize && self.session.get().is_none() => {
+                self.begin(request).await
+            }
+            Message::Notification(notification) if self.session.get().is_none() => {
+                if notification.method == Method::Cancelled
+                    && let Some(id) = notification.params.get("requestId").and_then(Id::read)
+                {
+                    self.cancel(&id);
+                }
+            }
+            Message::Notification(notification) => {
+                if let (Method::Initialized, Some(session)) = (&notification.method, self.session.get()) {
+                    session.attach(self.outlet.clone());
+                }
+                self.hand_over(Message::Notification(notification)).await;
+            }
+            Message::Request(request) if self.session.get().is_none() => {
+                let outcome = match request.method {
+                    Method::Ping => Ok(Json::literal("{}")),
+                    _ => Err(RpcError::new(
+                        code::INVALID_REQUEST,
+                        "begin with `initialize`, or say the revision in `_meta` of each request",
+                    )),
+                };
+                self.say(Response::new(request.id, outcome)).await;
+            }
+            other => self.hand_over(other).await,
+        }
+    }
+
+    async fn hand_over(&self, message: Message) {
+        if let Some(session) = self.session.get() {
+            session.accept(message, &self.outlet).await;
+        }
+    }
+
+    async fn begin(&self, request: RpcRequest) {
+        let outcome =
+            legacy::initialize(&self.gateway, &self.presented, &request.params).await.map(|(session, result)| {
+                // Two handshakes at once: the first stays.
+                let _ = self.session.set(session);
+                result
+            });
+        self.say(Response::new(request.id, outcome)).await;
+    }
+
+    async fn serve_modern(&self, request: RpcRequest) {
+        let id = request.id.clone();
+        if let Err(error) = RequestMeta::read(&request.params) {
+            return self.say(Response::new(id, Err(error))).await;
+        }
+        let cancelled = {
+            let mut running = self.running.lock().expect("nothing panics while it is held");
+            let (cancel, cancelled) = oneshot::channel();
+            (!running.contains_key(&id)).then(|| {
+                running.insert(id.clone(), cancel);
+                cancelled
+            })
+        };
+        let Some(cancelled) = cancelled else {
+            let error = RpcError::new(code::INVALID_REQUEST, format!("the request id {id} is already in use"));
+            return self.say(Response::new(id, Err(error))).await;
+        };
+        tokio::select! {
+            () = self.answer_modern(request) => {}
+            // Dropping the answer cancels it upstream.
+            _ = cancelled => {}
+        }
+        self.running.lock().expect("nothing panics while it is held").remove(&id);
+    }
+
+    async fn answer_modern(&self, request: RpcRequest) {
+        let id = request.id.clone();
+        let request =
+            Request { id: id.json().clone(), method: request.method, params: request.params, param_headers: None };
+        let mut reply = self.gateway.handle(&self.presented, request).await;
+        while let Some(event) = reply.next().await {
+            match event {
+                Event::Notification(notification) => {
+                    let _ = self.outlet.send(Out::Message(notification.encode())).await;
+                }
+                Event::Done(outcome) => self.say(Response::new(id.clone(), outcome)).await,
+            }
+        }
+    }
+
+    fn cancel(&self, id: &Id) {
+        if let Some(cancel) = self.running.lock().expect("nothing panics while it is held").remove(id) {
+            let _ = cancel.send(());
+        }
+    }
+
+    async fn say(&self, response: Response) {
+        // A client that is gone needs no answer.
+        let _ = self.outlet.send(Out::Response(response.encode())).await;
+    }
+}

@@ -1,0 +1,102 @@
+//! An `input_required` result, asked as requests to the client.
+//!
+//! Source: `client/sampling`, `client/elicitation`, `client/roots` of the legacy revisions; multi round-trip requests of
+//! 2026-07-28. The questions go out on the stream of the call that they belong to.
+
+use std::time::Duration;
+
+use toolgate_protocol::message::Request;
+use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code};
+
+use super::session::{Out, Outlet, Session, random_id};
+
+/// A person may take a while.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// The most questions in one round.
+const MAX_QUESTIONS: usize = 64;
+
+impl Session {
+    /// Asks everything that a result asks, at once, and collects the answers under the same keys.
+    pub(super) async fn ask_all(&self, result: &Object, outlet: &Outlet) -> Result<Object, RpcError> {
+        let questions = result.child("inputRequests").unwrap_or_default();
+        if questions.len() > MAX_QUESTIONS {
+            return Err(RpcError::new(
+                code::INTERNAL_ERROR,
+                format!("the server asked more than {MAX_QUESTIONS} questions at once"),
+            ));
+        }
+        let asked = questions.members().map(|question| async move {
+            let answer = self.ask(&question.value, outlet).await?;
+            Ok((question.name().to_owned(), answer))
+        });
+        let answers: Result<Vec<_>, RpcError> = futures_util::future::join_all(asked).await.into_iter().collect();
+        Ok(answers?.into_iter().fold(Object::new(), |all, (key, answer)| all.with(&key, answer)))
+    }
+
+    async fn ask(&self, question: &Json, outlet: &Outlet) -> Outcome {
+        let question = question.object().map_err(|error| {
+            RpcError::new(code::INTERNAL_ERROR, format!("the server's question cannot be read: {error}"))
+        })?;
+        let method = Method::from(question.string("method").unwrap_or_default().as_str());
+        let mut params = question.child("params").unwrap_or_default();
+        self.check_capability(&method, &params)?;
+        if method == Method::Elicit
+            && params.string("mode").as_deref() == Some("url")
+            && params.get("elicitationId").is_none()
+        {
+            // The modern era dropped this id; legacy clients key their dialogs by it.
+            params.set("elicitationId", Json::string(&random_id()));
+        }
+        let (id, answered) = self.expect_answer();
+        let sent = outlet.send(Out::Message(Request::new(Id::number(id), method.clone(), params).encode())).await;
+        let answer = match sent {
+            Ok(()) => tokio::time::timeout(PATIENCE, answered).await,
+            Err(_) => {
+                self.forget_answer(id);
+                return Err(RpcError::new(
+                    code::INTERNAL_ERROR,
+                    format!("the client left before it could be asked ({method})"),
+                ));
+            }
+        };
+        match answer {
+            Ok(Ok(outcome)) => outcome,
+            _ => {
+                self.forget_answer(id);
+                Err(RpcError::new(
+                    code::INTERNAL_ERROR,
+                    format!("the client did not answer {method} within {PATIENCE:?}"),
+                ))
+            }
+        }
+    }
+
+    fn check_capability(&self, method: &Method, params: &Object) -> Result<(), RpcError> {
+        let capabilities = self.capabilities.object().unwrap_or_default();
+        let wanted = match method {
+            Method::Sample => "sampling",
+            Method::Elicit => "elicitation",
+            Method::RootsList => "roots",
+            other => {
+                return Err(RpcError::new(
+                    code::METHOD_NOT_FOUND,
+                    format!("the server asked something that no client answers: {other}"),
+                ));
+            }
+        };
+        let has = match capabilities.get(wanted) {
+            None => false,
+            Some(modes) if *method == Method::Elicit && params.string("mode").as_deref() == Some("url") => {
+                modes.object().is_ok_and(|modes| modes.get("url").is_some())
+            }
+            Some(_) => true,
+        };
+        let missing = || {
+            RpcError::new(
+                code::INTERNAL_ERROR,
+                format!("the server needs a client with the capability `{wanted}`, which this one did not declare"),
+            )
+        };
+        has.then_some(()).ok_or_else(missing)
+    }
+}

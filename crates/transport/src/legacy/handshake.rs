@@ -1,0 +1,42 @@
+//! `initialize`: the client says once what a modern one says each time, and learns what the gateway is.
+
+use std::sync::Arc;
+
+use toolgate_gateway::Gateway;
+use toolgate_identity::Presented;
+use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code};
+
+use super::session::Session;
+
+/// Opens a session and gives the result of `initialize`.
+pub(crate) async fn initialize(
+    gateway: &Arc<Gateway>,
+    presented: &Presented,
+    params: &Object,
+) -> Result<(Arc<Session>, Json), RpcError> {
+    let wanted = params
+        .string("protocolVersion")
+        .ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "initialize needs a `protocolVersion`"))?;
+    let revision =
+        Revision::parse(&wanted).filter(|revision| revision.era() == Era::Legacy).unwrap_or(Revision::LATEST_LEGACY);
+    let capabilities = params
+        .get("capabilities")
+        .filter(|capabilities| capabilities.is_object())
+        .cloned()
+        .unwrap_or(Json::literal("{}"));
+    let about = gateway.about(presented).await.map_err(|error| error.to_rpc())?;
+
+    let mut offered = about.capabilities;
+    // Extensions are negotiated per request in the modern era; this era does not know them.
+    offered.remove("extensions");
+    let mut result = Object::new()
+        .with("protocolVersion", Json::string(revision.as_str()))
+        .with("capabilities", offered.to_json())
+        .with("serverInfo", about.server_info);
+    if let Some(instructions) = &about.instructions {
+        result.set("instructions", Json::string(instructions));
+    }
+    let session =
+        Session::new(gateway.clone(), presented.clone(), revision, capabilities, params.get("clientInfo").cloned());
+    Ok((session, result.to_json()))
+}

@@ -1,0 +1,196 @@
+//! Streamable HTTP of the legacy era: `POST` a message, `GET` the stream for what belongs to no request, `DELETE` the session.
+//!
+//! Source: 2025-03-26 to 2025-11-25 `basic/transports`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use tokio::sync::mpsc;
+use toolgate_gateway::Gateway;
+use toolgate_identity::Presented;
+use toolgate_protocol::message::Response as RpcResponse;
+use toolgate_protocol::{Era, Id, Message, Method, Revision, RpcError, code, header, sse};
+
+use super::handshake;
+use super::session::{Out, QUEUE, Session, Sessions};
+use crate::{body, rescue};
+
+/// The legacy SDKs' code for a session that is not there (any more).
+const SESSION_NOT_FOUND: i64 = -32001;
+
+/// One message.
+pub(crate) async fn post_message(
+    gateway: &Arc<Gateway>,
+    sessions: &Sessions,
+    presented: &Presented,
+    headers: &HeaderMap,
+    message: Message,
+) -> Response<Body> {
+    if let Message::Request(request) = &message
+        && request.method == Method::Initialize
+    {
+        return initialize(gateway, sessions, presented, headers, &request.id, &request.params).await;
+    }
+    let id = match &message {
+        Message::Request(request) => Some(request.id.clone()),
+        _ => None,
+    };
+    let session = match find(sessions, headers, id) {
+        Ok(session) => session,
+        Err(refusal) => return *refusal,
+    };
+    match message {
+        Message::Request(_) => answer(&session, vec![message]).await,
+        other => {
+            // Neither a notification nor an answer has anything to wait for.
+            let (outlet, _) = mpsc::channel(1);
+            session.accept(other, &outlet).await;
+            rescue::accepted()
+        }
+    }
+}
+
+/// A batch, which only 2025-03-26 has. Each answer is an event of its own.
+pub(crate) async fn post_batch(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    messages: Vec<Message>,
+    most: usize,
+) -> Response<Body> {
+    if messages.is_empty() || messages.len() > most {
+        return rescue::invalid(StatusCode::BAD_REQUEST, format!("a batch has 1 to {most} messages (`limits.batch`)"));
+    }
+    let session = match find(sessions, headers, None) {
+        Ok(session) => session,
+        Err(refusal) => return *refusal,
+    };
+    if session.revision > Revision::V2025_03_26 {
+        return rescue::invalid(StatusCode::BAD_REQUEST, format!("revision {} has no batches", session.revision));
+    }
+    let (requests, others): (Vec<_>, Vec<_>) =
+        messages.into_iter().partition(|message| matches!(message, Message::Request(_)));
+    let (nowhere, _) = mpsc::channel(1);
+    for other in others {
+        session.accept(other, &nowhere).await;
+    }
+    if requests.is_empty() { rescue::accepted() } else { answer(&session, requests).await }
+}
+
+/// Runs requests apart from the connection, so that a client that leaves cancels nothing, and answers with what they send.
+async fn answer(session: &Arc<Session>, requests: Vec<Message>) -> Response<Body> {
+    let single = requests.len() == 1;
+    let (outlet, mut inlet) = mpsc::channel(QUEUE);
+    for request in requests {
+        let (session, outlet) = (session.clone(), outlet.clone());
+        tokio::spawn(async move { session.accept(request, &outlet).await });
+    }
+    drop(outlet);
+    let first = match tokio::time::timeout(body::QUIET, inlet.recv()).await {
+        Ok(Some(Out::Response(text))) if single => return rescue::json(StatusCode::OK, text),
+        Ok(Some(Out::Response(text) | Out::Message(text))) => sse::encode(&text),
+        // Cancelled before it said anything.
+        Ok(None) => return rescue::accepted(),
+        Err(_) => body::keep_alive(),
+    };
+    body::event_stream(stream::iter([first]).chain(events(inlet)))
+}
+
+/// Messages as server-sent events, with signs of life in between.
+pub(super) fn events(inlet: mpsc::Receiver<Out>) -> impl stream::Stream<Item = Bytes> + Send {
+    stream::unfold(inlet, |mut inlet| async {
+        match tokio::time::timeout(body::QUIET, inlet.recv()).await {
+            Ok(Some(Out::Response(text) | Out::Message(text))) => Some((sse::encode(&text), inlet)),
+            Ok(None) => None,
+            Err(_) => Some((body::keep_alive(), inlet)),
+        }
+    })
+}
+
+async fn initialize(
+    gateway: &Arc<Gateway>,
+    sessions: &Sessions,
+    presented: &Presented,
+    headers: &HeaderMap,
+    id: &Id,
+    params: &toolgate_protocol::Object,
+) -> Response<Body> {
+    if let Some(known) = headers.get(header::SESSION).and_then(|id| sessions.get(id.to_str().ok()?)) {
+        let error = RpcError::new(code::INVALID_REQUEST, "this session is already initialized");
+        tracing::debug!(revision = %known.revision, "initialize within a session");
+        return rescue::bad_request(Some(id.clone()), error);
+    }
+    match handshake::initialize(gateway, presented, params).await {
+        Err(error) => rescue::json(StatusCode::OK, RpcResponse::new(id.clone(), Err(error)).encode()),
+        Ok((session, result)) => {
+            let name = HeaderValue::from_str(&session.id).expect("hexadecimal digits are a header value");
+            if !sessions.keep(session) {
+                let mut busy = rescue::refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Some(id.clone()),
+                    RpcError::new(code::INTERNAL_ERROR, "too many sessions are open (`limits.sessions`)"),
+                );
+                busy.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("30"));
+                return busy;
+            }
+            let mut response = rescue::json(StatusCode::OK, RpcResponse::new(id.clone(), Ok(result)).encode());
+            response.headers_mut().insert(header::SESSION, name);
+            response
+        }
+    }
+}
+
+/// The session that a request names, or what is wrong with the way it does.
+fn find(sessions: &Sessions, headers: &HeaderMap, id: Option<Id>) -> Result<Arc<Session>, Box<Response<Body>>> {
+    let bad =
+        |id: Option<Id>, what: String| Box::new(rescue::bad_request(id, RpcError::new(code::INVALID_REQUEST, what)));
+    if let Some(named) = headers.get(header::REVISION) {
+        let known = named.to_str().ok().and_then(Revision::parse).filter(|revision| revision.era() == Era::Legacy);
+        if known.is_none() {
+            let supported: Vec<&str> = Revision::ALL.iter().map(|revision| revision.as_str()).collect();
+            return Err(bad(
+                id,
+                format!(
+                    "the header MCP-Protocol-Version names a revision not spoken here; spoken are {}",
+                    supported.join(", ")
+                ),
+            ));
+        }
+    }
+    let Some(name) = headers.get(header::SESSION) else {
+        return Err(bad(id, "the header Mcp-Session-Id is missing; a session begins with `initialize`".into()));
+    };
+    let found = name.to_str().ok().and_then(|name| sessions.get(name));
+    found.ok_or_else(|| {
+        Box::new(rescue::refuse(
+            StatusCode::NOT_FOUND,
+            id,
+            RpcError::new(SESSION_NOT_FOUND, "no such session; begin a new one with `initialize`"),
+        ))
+    })
+}
+
+/// Opens the stream for what belongs to no request.
+pub(crate) fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
+    let session = match find(sessions, headers, None) {
+        Ok(session) => session,
+        Err(refusal) => return *refusal,
+    };
+    let (outlet, inlet) = mpsc::channel(QUEUE);
+    session.attach(outlet);
+    // A comment first, so that the client sees the stream open before there is anything to say.
+    body::event_stream(stream::iter([body::keep_alive()]).chain(events(inlet)))
+}
+
+/// Ends a session.
+pub(crate) fn delete(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
+    match find(sessions, headers, None) {
+        Ok(session) => {
+            sessions.end(&session.id);
+            rescue::empty(StatusCode::OK)
+        }
+        Err(refusal) => *refusal,
+    }
+}

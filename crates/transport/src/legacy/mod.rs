@@ -1,0 +1,18 @@
+//! A legacy client made modern; the core never knows.
+//!
+//! What such a client says once, in its handshake, is stamped on each of its requests; what the gateway asks back in a result
+//! becomes a request of ours to the client; what only the modern era has is taken out of results again.
+//! `reference`: the specification's revisions 2024-11-05 to 2025-11-25.
+
+mod ask;
+mod handshake;
+mod http;
+mod relay;
+mod session;
+mod sse;
+mod watch;
+
+pub(crate) use handshake::initialize;
+pub(crate) use http::{delete, post_batch, post_message, stream};
+pub(crate) use session::{Out, Outlet, Session, Sessions};
+pub(crate) use sse::{Streams, open as open_sse, post as post_sse};

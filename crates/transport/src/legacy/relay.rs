@@ -1,0 +1,174 @@
+//! What a legacy client sends once its session is open, one message at a time.
+
+use std::sync::Arc;
+
+use toolgate_gateway::Request;
+use toolgate_protocol::message::{Request as RpcRequest, Response};
+use toolgate_protocol::meta::{self, Level};
+use toolgate_protocol::{Event, Id, Json, Message, Method, Notification, Object, Outcome, Reply, RpcError, code};
+
+use super::session::{Out, Outlet, Session};
+use crate::modern;
+
+/// How often one call may come back with questions.
+const MAX_ROUNDS: usize = 10;
+
+impl Session {
+    /// Takes one message. A request is answered through `outlet`, along with everything that belongs to it; the future ends
+    /// when it is. The client's disappearance does not end it: a legacy call goes on until it is cancelled in words.
+    pub(crate) async fn accept(self: &Arc<Self>, message: Message, outlet: &Outlet) {
+        self.touch();
+        match message {
+            Message::Request(request) => self.serve(request, outlet).await,
+            Message::Notification(notification) => self.notified(&notification),
+            Message::Response(response) => {
+                if let Some(id) = response.id {
+                    self.answered(&id, response.outcome);
+                }
+            }
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, request: RpcRequest, outlet: &Outlet) {
+        let id = request.id.clone();
+        let Some(cancelled) = self.begin(&id) else {
+            let error = RpcError::new(code::INVALID_REQUEST, format!("the request id {id} is already in use"));
+            let _ = outlet.send(Out::Response(Response::new(id, Err(error)).encode())).await;
+            return;
+        };
+        tokio::select! {
+            outcome = self.answer(request, outlet) => {
+                // The id is free before the client can have read the answer.
+                self.end(&id);
+                let _ = outlet.send(Out::Response(Response::new(id, outcome).encode())).await;
+            }
+            // Nothing more is said of a cancelled request (`basic/utilities/cancellation`).
+            _ = cancelled => {}
+        }
+        self.touch();
+    }
+
+    async fn answer(self: &Arc<Self>, request: RpcRequest, outlet: &Outlet) -> Outcome {
+        match request.method {
+            Method::Ping => Ok(Json::literal("{}")),
+            Method::SetLevel => {
+                let level = request.params.string("level").and_then(|level| Level::parse(&level));
+                self.set_level(level.ok_or_else(|| {
+                    RpcError::new(code::INVALID_PARAMS, "`level` must be one of the eight log levels")
+                })?);
+                Ok(Json::literal("{}"))
+            }
+            Method::Subscribe => self.subscribe(&request.params).await,
+            Method::Unsubscribe => {
+                self.unwatch(&uri(&request.params)?);
+                Ok(Json::literal("{}"))
+            }
+            Method::Initialize => Err(RpcError::new(code::INVALID_REQUEST, "this session is already initialized")),
+            // What only the modern era has does not exist here.
+            Method::Discover | Method::Listen => {
+                Err(RpcError::new(code::METHOD_NOT_FOUND, format!("method not found: {}", request.method)))
+            }
+            _ => self.relay(request, outlet).await,
+        }
+    }
+
+    /// Carries a request through the gateway, in as many rounds as it has questions.
+    async fn relay(self: &Arc<Self>, request: RpcRequest, outlet: &Outlet) -> Outcome {
+        let RpcRequest { id, method, mut params, .. } = request;
+        self.stamp(&mut params);
+        for _ in 0..MAX_ROUNDS {
+            let request =
+                Request { id: id.json().clone(), method: method.clone(), params: params.clone(), param_headers: None };
+            let reply = self.gateway.handle(&self.presented, request).await;
+            let result = match self.pass_on(reply, outlet).await {
+                Ok(result) => result,
+                Err(error) => return Err(as_legacy_error(&method, error)),
+            };
+            let Ok(mut object) = result.object() else { return Ok(result) };
+            if !method.may_ask() || object.get("resultType").is_none_or(|kind| kind.as_str() != "\"input_required\"") {
+                return Ok(as_legacy_result(&method, object));
+            }
+            let responses = match self.ask_all(&object, outlet).await {
+                Ok(responses) => responses,
+                Err(refusal) => return refused(&method, refusal),
+            };
+            params.remove("requestState");
+            if let Some(state) = object.remove("requestState") {
+                params.set("requestState", state);
+            }
+            params.set("inputResponses", responses.to_json());
+        }
+        refused(&method, RpcError::new(code::INTERNAL_ERROR, format!("the server asked more than {MAX_ROUNDS} times")))
+    }
+
+    /// Makes a request modern.
+    pub(super) fn stamp(&self, params: &mut Object) {
+        modern::stamp(params, &self.capabilities, self.client_info.as_ref(), self.level());
+    }
+
+    async fn pass_on(&self, mut reply: Reply, outlet: &Outlet) -> Outcome {
+        while let Some(event) = reply.next().await {
+            match event {
+                Event::Done(outcome) => return outcome,
+                // A client that is gone gets nothing, but its call goes on.
+                Event::Notification(notification) => drop(outlet.send(Out::Message(notification.encode())).await),
+            }
+        }
+        Err(RpcError::new(code::INTERNAL_ERROR, "no answer"))
+    }
+
+    fn notified(&self, notification: &Notification) {
+        match notification.method {
+            Method::Cancelled => {
+                if let Some(id) = notification.params.get("requestId").and_then(Id::read) {
+                    self.cancel(&id);
+                }
+            }
+            // Roots are asked for anew whenever an upstream wants them; nothing else that a client notifies concerns anyone.
+            _ => tracing::trace!(method = %notification.method, "notification"),
+        }
+    }
+}
+
+/// The `uri` of a subscription.
+pub(super) fn uri(params: &Object) -> Result<String, RpcError> {
+    params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`uri` must be a string"))
+}
+
+/// Takes out what only the modern era has.
+fn as_legacy_result(method: &Method, mut result: Object) -> Json {
+    result.remove("resultType");
+    if method.is_cacheable() {
+        result.remove("ttlMs");
+        result.remove("cacheScope");
+    }
+    meta::edit(&mut result, |meta| {
+        meta.remove(meta::SERVER_INFO);
+    });
+    result.to_json()
+}
+
+/// Puts an error into the words of the legacy era, which knows none of the codes from -32020 on.
+fn as_legacy_error(method: &Method, mut error: RpcError) -> RpcError {
+    let names_uri =
+        error.data.as_ref().and_then(|data| data.object().ok()).is_some_and(|data| data.get("uri").is_some());
+    if *method == Method::ResourcesRead && error.code == code::INVALID_PARAMS && names_uri {
+        error.code = code::LEGACY_RESOURCE_NOT_FOUND;
+    }
+    if matches!(error.code, code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_REVISION) {
+        error.code = code::INTERNAL_ERROR;
+    }
+    error
+}
+
+/// A question that the client could not or would not answer: a failed tool for the model to read, else an error.
+fn refused(method: &Method, error: RpcError) -> Outcome {
+    if *method != Method::ToolsCall {
+        return Err(error);
+    }
+    let text = Object::new().with("type", Json::literal("\"text\"")).with("text", Json::string(&error.message));
+    Ok(Object::new()
+        .with("content", Json::array_of([&text.to_json()]))
+        .with("isError", Json::literal("true"))
+        .to_json())
+}

@@ -1,0 +1,278 @@
+//! A legacy session: what `Mcp-Session-Id` names. Opening one costs a few hundred bytes and no upstream work, since some
+//! clients open one for every call.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+use toolgate_gateway::Gateway;
+use toolgate_identity::Presented;
+use toolgate_protocol::meta::Level;
+use toolgate_protocol::{Id, Json, Outcome, Revision};
+
+/// Messages that wait for a client without an open stream; the oldest are dropped beyond it.
+const BACKLOG: usize = 256;
+/// Messages that wait for a client that reads slowly.
+pub(crate) const QUEUE: usize = 64;
+
+/// One message on its way to the client.
+#[derive(Clone, Debug)]
+pub(crate) enum Out {
+    /// The answer to the request that opened the stream.
+    Response(Bytes),
+    /// Anything else.
+    Message(Bytes),
+}
+
+/// Where messages to the client go.
+pub(crate) type Outlet = mpsc::Sender<Out>;
+
+/// One client's session.
+pub(crate) struct Session {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) presented: Presented,
+    pub(crate) id: String,
+    pub(crate) revision: Revision,
+    /// The client's capabilities, from its handshake.
+    pub(crate) capabilities: Json,
+    /// Its name and version, likewise.
+    pub(crate) client_info: Option<Json>,
+    level: Mutex<Level>,
+    asked: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
+    next_ask: AtomicU64,
+    running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
+    watches: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
+    unasked: Mutex<Unasked>,
+    last_used: Mutex<Instant>,
+}
+
+/// The stream for what belongs to no request, or what waits for one to be opened.
+#[derive(Default)]
+struct Unasked {
+    outlet: Option<Outlet>,
+    backlog: VecDeque<Out>,
+    announcer: Option<AbortOnDropHandle<()>>,
+}
+
+/// All sessions by id.
+pub(crate) struct Sessions {
+    by_id: Mutex<HashMap<String, Arc<Session>>>,
+    most: usize,
+    idle: Duration,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics while it is held")
+}
+
+// === impl Session ===
+
+impl Session {
+    /// A new session under a new id.
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        presented: Presented,
+        revision: Revision,
+        capabilities: Json,
+        client_info: Option<Json>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            gateway,
+            presented,
+            id: random_id(),
+            revision,
+            capabilities,
+            client_info,
+            // Servers of the legacy era choose what to log until told; `info` is what most of them choose.
+            level: Mutex::new(Level::Info),
+            asked: Mutex::default(),
+            next_ask: AtomicU64::new(1),
+            running: Mutex::default(),
+            watches: Mutex::default(),
+            unasked: Mutex::default(),
+            last_used: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// The least severe log message that the client wants.
+    pub(crate) fn level(&self) -> Level {
+        *lock(&self.level)
+    }
+
+    /// From now on.
+    pub(crate) fn set_level(&self, level: Level) {
+        *lock(&self.level) = level;
+    }
+
+    /// Notes that the client is still there.
+    pub(crate) fn touch(&self) {
+        *lock(&self.last_used) = Instant::now();
+    }
+
+    fn is_idle(&self, limit: Duration) -> bool {
+        lock(&self.last_used).elapsed() > limit
+            && lock(&self.running).is_empty()
+            && lock(&self.unasked).outlet.as_ref().is_none_or(mpsc::Sender::is_closed)
+    }
+
+    /// Notes that a request runs; `None` when its id is already in use.
+    pub(crate) fn begin(&self, id: &Id) -> Option<oneshot::Receiver<()>> {
+        let mut running = lock(&self.running);
+        if running.contains_key(id) {
+            return None;
+        }
+        let (cancel, cancelled) = oneshot::channel();
+        running.insert(id.clone(), cancel);
+        Some(cancelled)
+    }
+
+    /// Notes that it has ended.
+    pub(crate) fn end(&self, id: &Id) {
+        lock(&self.running).remove(id);
+    }
+
+    /// The client no longer wants it. Unknown ids are ignored: the answer may already be on its way.
+    pub(crate) fn cancel(&self, id: &Id) {
+        if let Some(cancel) = lock(&self.running).remove(id) {
+            let _ = cancel.send(());
+        }
+    }
+
+    /// A new question to the client: its id, and where its answer will come.
+    pub(crate) fn expect_answer(&self) -> (u64, oneshot::Receiver<Outcome>) {
+        let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        lock(&self.asked).insert(id, answer);
+        (id, answered)
+    }
+
+    /// The question is no longer waited for.
+    pub(crate) fn forget_answer(&self, id: u64) {
+        lock(&self.asked).remove(&id);
+    }
+
+    /// The client answers a question. Answers to nothing are dropped.
+    pub(crate) fn answered(&self, id: &Id, outcome: Outcome) {
+        match id.as_u64().and_then(|id| lock(&self.asked).remove(&id)) {
+            Some(answer) => drop(answer.send(outcome)),
+            None => tracing::debug!(%id, "an answer to no question"),
+        }
+    }
+
+    /// Keeps a resource watched until [`Session::unwatch`] or the session's end.
+    pub(crate) fn watch(&self, uri: String, watch: AbortOnDropHandle<()>) {
+        lock(&self.watches).insert(uri, watch);
+    }
+
+    /// Whether it is watched already.
+    pub(crate) fn is_watched(&self, uri: &str) -> bool {
+        lock(&self.watches).contains_key(uri)
+    }
+
+    /// How many resources are watched.
+    pub(crate) fn watch_count(&self) -> usize {
+        lock(&self.watches).len()
+    }
+
+    /// No longer.
+    pub(crate) fn unwatch(&self, uri: &str) {
+        lock(&self.watches).remove(uri);
+    }
+
+    /// Opens the stream for what belongs to no request. A stream that was open before is closed: its client has come back.
+    pub(crate) fn attach(self: &Arc<Self>, outlet: Outlet) {
+        let announcer =
+            AbortOnDropHandle::new(tokio::spawn(super::watch::announce(Arc::downgrade(self), outlet.clone())));
+        let mut unasked = lock(&self.unasked);
+        for message in std::mem::take(&mut unasked.backlog) {
+            // The queue is at least as long as a client that was away may expect; more is lost, as before the backlog.
+            let _ = outlet.try_send(message);
+        }
+        unasked.outlet = Some(outlet);
+        unasked.announcer = Some(announcer);
+    }
+
+    /// Sends what belongs to no request, or keeps it until a stream is opened.
+    pub(crate) fn tell(&self, message: Out) {
+        let mut unasked = lock(&self.unasked);
+        let unsent = match &unasked.outlet {
+            Some(outlet) => outlet.try_send(message).err().map(|error| match error {
+                mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message) => message,
+            }),
+            None => Some(message),
+        };
+        if let Some(message) = unsent {
+            if unasked.backlog.len() == BACKLOG {
+                unasked.backlog.pop_front();
+            }
+            unasked.backlog.push_back(message);
+        }
+    }
+}
+
+/// 128 random bits in hexadecimal: an id that cannot be guessed.
+pub(crate) fn random_id() -> String {
+    let mut bits = [0_u8; 16];
+    getrandom::fill(&mut bits).expect("the operating system gives random numbers");
+    bits.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    /// At most `most` sessions; one unused for longer than `idle` may be ended.
+    pub(crate) fn new(most: usize, idle: Duration) -> Self {
+        Self { by_id: Mutex::default(), most, idle }
+    }
+
+    /// Keeps a session. When there are too many, the idle ones go; false when that does not help.
+    pub(crate) fn keep(&self, session: Arc<Session>) -> bool {
+        let mut by_id = lock(&self.by_id);
+        if by_id.len() >= self.most {
+            by_id.retain(|_, session| !session.is_idle(self.idle));
+        }
+        if by_id.len() >= self.most {
+            return false;
+        }
+        by_id.insert(session.id.clone(), session);
+        true
+    }
+
+    /// The session of this id.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
+        let session = lock(&self.by_id).get(id).cloned()?;
+        session.touch();
+        Some(session)
+    }
+
+    /// Ends it; false when there is none.
+    pub(crate) fn end(&self, id: &str) -> bool {
+        lock(&self.by_id).remove(id).is_some()
+    }
+
+    /// Ends those unused for too long.
+    pub(crate) fn sweep(&self) {
+        lock(&self.by_id).retain(|_, session| !session.is_idle(self.idle));
+    }
+
+    /// Closes the streams for what belongs to no request; what is asked and running goes on.
+    pub(crate) fn close_streams(&self) {
+        for session in lock(&self.by_id).values() {
+            *lock(&session.unasked) = Unasked::default();
+        }
+    }
+
+    /// Ends all.
+    pub(crate) fn clear(&self) {
+        lock(&self.by_id).clear();
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.by_id).len()
+    }
+}

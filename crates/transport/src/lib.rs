@@ -1,0 +1,16 @@
+//! How clients reach the gateway: streamable HTTP of both eras, HTTP+SSE of the first revision, stdio.
+//!
+//! This crate alone knows HTTP servers and HTTP status codes. A modern request goes to the gateway as it is ([`modern`]); a
+//! legacy client is made modern in [`legacy`], and neither the gateway nor anything below it knows the difference.
+
+mod body;
+mod conversation;
+mod guard;
+mod http;
+mod legacy;
+mod modern;
+mod rescue;
+mod stdio;
+
+pub use http::{Config, Edge, Listening, Shutdown};
+pub use stdio::serve as serve_stdio;
