@@ -30,8 +30,12 @@ pub(crate) async fn answer(server: &Server, method: &Method, params: &Object, ca
             page("prompts", &prompts, PAGE, params)
         }
         Method::PromptsGet if has_prompts(server) => get_prompt(server, params, &call),
-        Method::ResourcesList => page("resources", &json_all(&resources(server, method)?.list())?, RESOURCE_PAGE, params),
-        Method::TemplatesList => page("resourceTemplates", &json_all(&resources(server, method)?.templates())?, PAGE, params),
+        Method::ResourcesList => {
+            page("resources", &json_all(&resources(server, method)?.list())?, RESOURCE_PAGE, params)
+        }
+        Method::TemplatesList => {
+            page("resourceTemplates", &json_all(&resources(server, method)?.templates())?, PAGE, params)
+        }
         Method::ResourcesRead => read(resources(server, method)?, params),
         Method::Complete if can_complete(server) => complete(server, params),
         other => Err(not_found(other).into()),
@@ -42,7 +46,8 @@ pub(crate) async fn answer(server: &Server, method: &Method, params: &Object, ca
 pub(crate) fn capabilities(server: &Server) -> Json {
     let varies = |yes: bool| if yes { json!({"listChanged": true}) } else { json!({}) };
     let mut offered = Object::new();
-    let mut offer = |name: &str, value: serde_json::Value| offered.set(name, Json::of(&value).expect("a JSON tree is JSON"));
+    let mut offer =
+        |name: &str, value: serde_json::Value| offered.set(name, Json::of(&value).expect("a JSON tree is JSON"));
     offer("tools", varies(server.about.varies));
     if has_prompts(server) {
         offer("prompts", varies(server.about.varies));
@@ -116,9 +121,8 @@ fn get_prompt(server: &Server, params: &Object, call: &Call) -> Result<Object, H
     let prompt = server.prompts.find(&name).ok_or_else(|| Halt::invalid(format!("Unknown prompt: {name}")))?;
     let filled = strings(params.get("arguments"), "params.arguments")?;
     let messages = prompt.fill(&filled, call)?;
-    as_object(&json!({"description": prompt.description()})).and_then(|result| {
-        Ok(result.with("messages", Json::of(&messages).map_err(|error| Halt::internal(&error))?))
-    })
+    as_object(&json!({"description": prompt.description()}))
+        .and_then(|result| Ok(result.with("messages", Json::of(&messages).map_err(|error| Halt::internal(&error))?)))
 }
 
 fn read(resources: &dyn Resources, params: &Object) -> Result<Object, Halt> {
@@ -139,7 +143,8 @@ fn complete(server: &Server, params: &Object) -> Result<Object, Halt> {
     let values = match reference.string("type").as_deref() {
         Some("ref/prompt") => {
             let prompt = needed(&reference, "name")?;
-            let prompt = server.prompts.find(&prompt).ok_or_else(|| Halt::invalid(format!("Unknown prompt: {prompt}")))?;
+            let prompt =
+                server.prompts.find(&prompt).ok_or_else(|| Halt::invalid(format!("Unknown prompt: {prompt}")))?;
             prompt.suggest(&name, &others)
         }
         Some("ref/resource") => {

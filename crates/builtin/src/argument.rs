@@ -88,7 +88,11 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let length = text.chars().count();
-        if length <= MAX { Ok(Self(text)) } else { Err(D::Error::custom(format_args!("{length} characters are more than the {MAX} allowed"))) }
+        if length <= MAX {
+            Ok(Self(text))
+        } else {
+            Err(D::Error::custom(format_args!("{length} characters are more than the {MAX} allowed")))
+        }
     }
 }
 
@@ -134,8 +138,14 @@ mod tests {
     #[test]
     fn a_wrong_argument_is_named_with_what_would_be_right() {
         assert_eq!(fault(r#"{"count":11}"#), "Invalid argument `count`: 11 is not a whole number from 1 to 10");
-        assert_eq!(fault(r#"{"count":"x"}"#), "Invalid argument `count`: invalid type: string \"x\", expected a whole number from 1 to 10");
-        assert_eq!(fault(r#"{"count":1,"word":"long"}"#), "Invalid argument `word`: 4 characters are more than the 3 allowed");
+        assert_eq!(
+            fault(r#"{"count":"x"}"#),
+            "Invalid argument `count`: invalid type: string \"x\", expected a whole number from 1 to 10"
+        );
+        assert_eq!(
+            fault(r#"{"count":1,"word":"long"}"#),
+            "Invalid argument `word`: 4 characters are more than the 3 allowed"
+        );
         assert_eq!(fault("{}"), "Invalid arguments: missing argument `count`");
         assert!(fault(r#"{"count":1,"cuont":2}"#).contains("unknown argument `cuont`, expected `count` or `word`"));
         assert!(read::<Sample>(&Json::literal(r#"{"count":5.0}"#)).is_ok());

@@ -94,7 +94,8 @@ impl Question {
             Need::Form => ("elicitation by form", json!({"elicitation": {"form": {}}})),
         };
         let data = plain(&json!({"requiredCapabilities": required}));
-        Err(RpcError::new(code::MISSING_CAPABILITY, format!("This needs a client that supports {what}")).with_data(data))
+        Err(RpcError::new(code::MISSING_CAPABILITY, format!("This needs a client that supports {what}"))
+            .with_data(data))
     }
 }
 
@@ -110,7 +111,9 @@ impl<T> Elicited<T> {
     where
         T: DeserializeOwned,
     {
-        let wrong = |what: String| Halt::Error(RpcError::new(code::INVALID_PARAMS, format!("invalid answer to `{key}`: {what}")));
+        let wrong = |what: String| {
+            Halt::Error(RpcError::new(code::INVALID_PARAMS, format!("invalid answer to `{key}`: {what}")))
+        };
         let answer = answer.object().map_err(|error| wrong(error.to_string()))?;
         match answer.string("action").as_deref() {
             Some("accept") => {
@@ -134,7 +137,8 @@ mod tests {
 
     #[test]
     fn bare_elicitation_means_forms_only() {
-        let (form, url) = (Question::form("f", "?", Json::literal("{}")), Question::url("u", "?", "https://example.com"));
+        let (form, url) =
+            (Question::form("f", "?", Json::literal("{}")), Question::url("u", "?", "https://example.com"));
         for (declared, forms, urls) in [
             (r#"{"elicitation":{}}"#, true, false),
             (r#"{"elicitation":{"form":{}}}"#, true, false),

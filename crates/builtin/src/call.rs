@@ -65,14 +65,17 @@ impl Call {
         if self.log_from.is_none_or(|least| level < least) {
             return;
         }
-        let params =
-            Object::new().with("level", Json::string(level.as_str())).with("logger", Json::string(logger)).with("data", data);
+        let params = Object::new()
+            .with("level", Json::string(level.as_str()))
+            .with("logger", Json::string(logger))
+            .with("data", data);
         self.outbox.notify(&Notification::new(Method::LogMessage, params)).await;
     }
 
     /// The answers to `questions`, or the halt that asks those without one.
     pub(crate) fn ask<const N: usize>(&self, questions: [Question; N]) -> Result<[Json; N], Halt> {
-        let found: Vec<Json> = questions.iter().filter_map(|question| self.answers.get(question.key).cloned()).collect();
+        let found: Vec<Json> =
+            questions.iter().filter_map(|question| self.answers.get(question.key).cloned()).collect();
         <[Json; N]>::try_from(found).map_err(|_| {
             Halt::Ask(questions.into_iter().filter(|question| !self.answers.contains_key(question.key)).collect())
         })

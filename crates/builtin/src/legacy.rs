@@ -48,9 +48,11 @@ impl Session {
     /// Answers `initialize`.
     pub(crate) fn open(server: &Server, params: &Object) -> Result<(Self, Json), RpcError> {
         let wrong = |what: &str| RpcError::new(code::INVALID_PARAMS, what);
-        let asked = params.string("protocolVersion").ok_or_else(|| wrong("`params.protocolVersion` must be a string"))?;
-        let revision =
-            Revision::parse(&asked).filter(|revision| *revision <= Revision::LATEST_LEGACY).unwrap_or(Revision::LATEST_LEGACY);
+        let asked =
+            params.string("protocolVersion").ok_or_else(|| wrong("`params.protocolVersion` must be a string"))?;
+        let revision = Revision::parse(&asked)
+            .filter(|revision| *revision <= Revision::LATEST_LEGACY)
+            .unwrap_or(Revision::LATEST_LEGACY);
         let declared = match params.get("capabilities") {
             None => Object::new(),
             Some(declared) => declared.object().map_err(|_| wrong("`params.capabilities` must be an object"))?,
@@ -119,28 +121,40 @@ impl Session {
 
     fn set_level(&self, params: &Object) -> Outcome {
         let level = params.string("level").and_then(|name| Level::parse(&name));
-        *lock(&self.level) = level.ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.level` is no log level"))?;
+        *lock(&self.level) =
+            level.ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.level` is no log level"))?;
         Ok(Json::literal("{}"))
     }
 
     fn subscribe(&self, params: &Object) -> Outcome {
-        let uri = params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.uri` must be a string"))?;
+        let uri =
+            params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.uri` must be a string"))?;
         let mut wanted = lock(&self.wanted);
         if wanted.uris.len() >= MAX_WATCHED && !wanted.uris.contains(&uri) {
-            return Err(RpcError::new(code::INVALID_PARAMS, format!("at most {MAX_WATCHED} resources can be watched at once")));
+            return Err(RpcError::new(
+                code::INVALID_PARAMS,
+                format!("at most {MAX_WATCHED} resources can be watched at once"),
+            ));
         }
         wanted.uris.insert(uri);
         Ok(Json::literal("{}"))
     }
 
     fn unsubscribe(&self, params: &Object) -> Outcome {
-        let uri = params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.uri` must be a string"))?;
+        let uri =
+            params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`params.uri` must be a string"))?;
         lock(&self.wanted).uris.remove(&uri);
         Ok(Json::literal("{}"))
     }
 
     /// Runs a handler until it no longer asks.
-    async fn in_rounds(&self, server: &Server, method: &Method, params: &Object, outbox: &Outbox) -> Result<Object, RpcError> {
+    async fn in_rounds(
+        &self,
+        server: &Server,
+        method: &Method,
+        params: &Object,
+        outbox: &Outbox,
+    ) -> Result<Object, RpcError> {
         let call = Call {
             client: self.client.clone(),
             meta: params.get("_meta").cloned(),
@@ -218,7 +232,11 @@ impl Session {
                 format!("[a sound, {}]", members.string("mimeType").unwrap_or_default())
             }
             Some("resource_link") => {
-                format!("[resource {}: {}]", members.string("name").unwrap_or_default(), members.string("uri").unwrap_or_default())
+                format!(
+                    "[resource {}: {}]",
+                    members.string("name").unwrap_or_default(),
+                    members.string("uri").unwrap_or_default()
+                )
             }
             _ => return block,
         };
@@ -237,7 +255,9 @@ fn unanswered(method: &Method, why: RpcError) -> Result<Object, RpcError> {
 /// Errors as legacy revisions have them; the modern codes did not exist.
 fn in_legacy_words(method: &Method, mut error: RpcError) -> RpcError {
     match (method, error.code) {
-        (Method::ResourcesRead, code::INVALID_PARAMS) if error.data.is_some() => error.code = code::LEGACY_RESOURCE_NOT_FOUND,
+        (Method::ResourcesRead, code::INVALID_PARAMS) if error.data.is_some() => {
+            error.code = code::LEGACY_RESOURCE_NOT_FOUND
+        }
         (_, code::MISSING_CAPABILITY) => error.code = code::INVALID_PARAMS,
         _ => {}
     }

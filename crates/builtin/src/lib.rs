@@ -7,28 +7,28 @@
 //! `call` and `ask` what a handler can do while it runs; `answer` has the methods, `modern`, `legacy`, `listen` and `seal`
 //! the eras, [`mod@serve`] the loop; `time`, `memory` and `everything` are the servers.
 
-mod server;
-mod tool;
-mod prompt;
-mod resource;
-mod content;
-mod argument;
-mod schema;
-mod call;
-mod ask;
 mod answer;
-mod page;
-mod modern;
+mod argument;
+mod ask;
+mod call;
+mod content;
+mod everything;
 mod legacy;
 mod listen;
-mod seal;
-mod outbox;
-mod serve;
-mod time;
 mod memory;
-mod everything;
+mod modern;
+mod outbox;
+mod page;
+mod prompt;
+mod resource;
+mod schema;
+mod seal;
+mod serve;
+mod server;
 #[cfg(test)]
 mod testing;
+mod time;
+mod tool;
 
 use std::io;
 use std::path::Path;
@@ -39,7 +39,10 @@ pub use server::Server;
 /// The servers, each with one line about it.
 pub const NAMES: &[(&str, &str)] = &[
     ("time", "What time it is anywhere, conversion between time zones, and calendar arithmetic"),
-    ("memory", "A scratch memory of notes with keys and tags; kept in the file TOOLGATE_MEMORY_FILE names, if it names one"),
+    (
+        "memory",
+        "A scratch memory of notes with keys and tags; kept in the file TOOLGATE_MEMORY_FILE names, if it names one",
+    ),
     ("everything", "One tool, prompt or resource for each feature of MCP, to try clients with"),
 ];
 
@@ -59,7 +62,10 @@ pub fn named(name: &str) -> io::Result<Server> {
         "everything" => Ok(everything::server()),
         _ => {
             let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-            Err(io::Error::new(io::ErrorKind::NotFound, format!("no builtin server `{name}`; there are {}", known.join(", "))))
+            Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("no builtin server `{name}`; there are {}", known.join(", ")),
+            ))
         }
     }
 }

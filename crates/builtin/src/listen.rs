@@ -64,7 +64,9 @@ pub(crate) fn notification(change: &Change) -> Notification {
         Change::Tools => Notification::new(Method::ToolsChanged, Object::new()),
         Change::Prompts => Notification::new(Method::PromptsChanged, Object::new()),
         Change::Resources => Notification::new(Method::ResourcesChanged, Object::new()),
-        Change::Resource(uri) => Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))),
+        Change::Resource(uri) => {
+            Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri)))
+        }
     }
 }
 
@@ -83,7 +85,9 @@ impl Wanted {
         let flag = |name: &str| asked.get(name).is_some_and(|value| value.as_str() == "true");
         let uris: HashSet<String> = match asked.get("resourceSubscriptions") {
             None => HashSet::new(),
-            Some(uris) => uris.read().map_err(|_| wrong("`params.notifications.resourceSubscriptions` must be a list of URIs"))?,
+            Some(uris) => {
+                uris.read().map_err(|_| wrong("`params.notifications.resourceSubscriptions` must be a list of URIs"))?
+            }
         };
         if uris.len() > MAX_WATCHED {
             return Err(wrong(&format!("at most {MAX_WATCHED} resources can be watched at once")));
@@ -99,9 +103,11 @@ impl Wanted {
 
     fn acknowledged(&self) -> Object {
         let mut agreed = Object::new();
-        for (name, wanted) in
-            [("toolsListChanged", self.tools), ("promptsListChanged", self.prompts), ("resourcesListChanged", self.resources)]
-        {
+        for (name, wanted) in [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ] {
             if wanted {
                 agreed.set(name, Json::literal("true"));
             }

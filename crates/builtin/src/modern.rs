@@ -111,7 +111,8 @@ fn input_required(questions: &[Question], state: &str) -> Object {
 fn subject(method: &Method, params: &Object) -> String {
     let name = method.named_by().and_then(|member| params.string(member)).unwrap_or_default();
     // Read and written again, since a client may space or order the same arguments differently.
-    let arguments: Option<BTreeMap<String, Value>> = params.get("arguments").and_then(|arguments| arguments.read().ok());
+    let arguments: Option<BTreeMap<String, Value>> =
+        params.get("arguments").and_then(|arguments| arguments.read().ok());
     json!([method.as_str(), name, arguments]).to_string()
 }
 

@@ -60,12 +60,24 @@ impl Prompt {
     }
 
     /// Adds an argument that must be given.
-    pub(crate) fn needs(self, name: &'static str, title: &'static str, description: &'static str, suggest: Suggest) -> Self {
+    pub(crate) fn needs(
+        self,
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        suggest: Suggest,
+    ) -> Self {
         self.takes(Argument { name, title, description, required: true }, suggest)
     }
 
     /// Adds an argument that may be given.
-    pub(crate) fn may_have(self, name: &'static str, title: &'static str, description: &'static str, suggest: Suggest) -> Self {
+    pub(crate) fn may_have(
+        self,
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        suggest: Suggest,
+    ) -> Self {
         self.takes(Argument { name, title, description, required: false }, suggest)
     }
 
@@ -88,7 +100,10 @@ impl Prompt {
     pub(crate) fn fill(&self, filled: &Filled, call: &Call) -> Result<Vec<Message>, Halt> {
         let known = &self.definition.arguments;
         if let Some(missing) = known.iter().find(|argument| argument.required && !filled.contains_key(argument.name)) {
-            return Err(Halt::invalid(format!("prompt `{}` needs the argument `{}`", self.definition.name, missing.name)));
+            return Err(Halt::invalid(format!(
+                "prompt `{}` needs the argument `{}`",
+                self.definition.name, missing.name
+            )));
         }
         if let Some(unknown) = filled.keys().find(|name| known.iter().all(|argument| argument.name != *name)) {
             return Err(Halt::invalid(format!("prompt `{}` has no argument `{unknown}`", self.definition.name)));

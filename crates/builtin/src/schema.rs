@@ -70,7 +70,10 @@ impl Transform for Plain {
         if schema.get("default").is_some_and(Value::is_null) {
             schema.remove("default");
         }
-        if schema.get("format").is_some_and(|format| format.as_str().is_some_and(|name| name.contains("int") || name == "double")) {
+        if schema
+            .get("format")
+            .is_some_and(|format| format.as_str().is_some_and(|name| name.contains("int") || name == "double"))
+        {
             schema.remove("format");
         }
     }
@@ -81,7 +84,9 @@ fn enumerate(schema: &mut Map<String, Value>) {
     let Some(Value::Array(variants)) = schema.get("oneOf") else { return };
     let names: Option<Vec<Value>> = variants.iter().map(|variant| variant.get("const").cloned()).collect();
     let Some(names) = names else { return };
-    let told = variants.iter().filter_map(|variant| Some(format!("{}: {}", variant["const"].as_str()?, variant.get("description")?.as_str()?)));
+    let told = variants.iter().filter_map(|variant| {
+        Some(format!("{}: {}", variant["const"].as_str()?, variant.get("description")?.as_str()?))
+    });
     let told = told.collect::<Vec<_>>().join(" ");
     let own = schema.get("description").and_then(Value::as_str).map_or_else(String::new, |own| format!("{own} "));
     schema.remove("oneOf");

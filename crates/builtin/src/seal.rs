@@ -61,7 +61,9 @@ impl Seal {
         let refused = |why: &str| RpcError::new(code::INVALID_PARAMS, format!("invalid `requestState`: {why}"));
         let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| refused("it is not one of ours"))?;
         let (mac, body) = sealed.split_at_checked(MAC_LEN).ok_or_else(|| refused("it is not one of ours"))?;
-        self.over(subject, body).verify_slice(mac).map_err(|_| refused("it was changed, or belongs to another request"))?;
+        self.over(subject, body)
+            .verify_slice(mac)
+            .map_err(|_| refused("it was changed, or belongs to another request"))?;
         let state: State = serde_json::from_slice(body).map_err(|_| refused("it is not one of ours"))?;
         if state.until < now() {
             return Err(refused("it has expired; make the request again without it"));

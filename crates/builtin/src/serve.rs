@@ -110,7 +110,8 @@ impl Connection {
     fn take(&mut self, line: Line) {
         let text = match line {
             Line::TooLong => {
-                let error = RpcError::new(code::INVALID_REQUEST, format!("a message may have at most {MAX_LINE} bytes"));
+                let error =
+                    RpcError::new(code::INVALID_REQUEST, format!("a message may have at most {MAX_LINE} bytes"));
                 return self.say(Response::nameless(error).encode());
             }
             Line::Text(text) => text,
@@ -135,11 +136,16 @@ impl Connection {
     /// A batch is answered by a batch, once all of it is answered.
     fn take_batch(&mut self, text: Bytes) {
         let members = match Json::parse(text).and_then(|batch| batch.array()) {
-            Err(error) => return self.say(Response::nameless(RpcError::new(code::PARSE_ERROR, error.to_string())).encode()),
+            Err(error) => {
+                return self.say(Response::nameless(RpcError::new(code::PARSE_ERROR, error.to_string())).encode());
+            }
             Ok(members) => members,
         };
         if members.is_empty() || !self.session.as_ref().is_some_and(|session| session.takes_batches()) {
-            let error = RpcError::new(code::INVALID_REQUEST, "batches belong to revision 2025-03-26 alone, and are never empty");
+            let error = RpcError::new(
+                code::INVALID_REQUEST,
+                "batches belong to revision 2025-03-26 alone, and are never empty",
+            );
             return self.say(Response::nameless(error).encode());
         }
         let (mut ids, mut answers) = (Vec::new(), Vec::<BoxFuture<'static, Option<Bytes>>>::new());
@@ -187,13 +193,17 @@ impl Connection {
             return Err(Response::nameless(error).encode());
         }
         if self.in_flight.len() >= MAX_IN_FLIGHT {
-            return refuse(code::INTERNAL_ERROR, format!("{MAX_IN_FLIGHT} requests are in flight; try again when one is answered"));
+            return refuse(
+                code::INTERNAL_ERROR,
+                format!("{MAX_IN_FLIGHT} requests are in flight; try again when one is answered"),
+            );
         }
         let (handle, registration) = AbortHandle::new_pair();
         let work = AssertUnwindSafe(self.work(request)).catch_unwind();
         let answered = id.clone();
         let answer = Abortable::new(work, registration).map(move |outcome| {
-            let outcome = outcome.ok()?.unwrap_or_else(|_| Err(RpcError::new(code::INTERNAL_ERROR, "Internal error: the handler panicked")));
+            let panicked = |_| Err(RpcError::new(code::INTERNAL_ERROR, "Internal error: the handler panicked"));
+            let outcome = outcome.ok()?.unwrap_or_else(panicked);
             Some(Response::new(answered, outcome).encode())
         });
         self.in_flight.insert(id.clone(), handle);
@@ -205,7 +215,8 @@ impl Connection {
         let Request { id, method, params, .. } = request;
         let (server, outbox) = (self.server.clone(), self.outbox.clone());
         if RequestMeta::claim(&params).is_some() {
-            return respond_modern(server, self.seal.clone(), id, method, params, outbox, self.closing.subscribe()).boxed();
+            return respond_modern(server, self.seal.clone(), id, method, params, outbox, self.closing.subscribe())
+                .boxed();
         }
         if method == Method::Initialize {
             return std::future::ready(self.initialize(&params)).boxed();
@@ -312,3 +323,6 @@ fn together(answers: Vec<Option<Bytes>>) -> Option<Bytes> {
     let answers: Vec<Bytes> = answers.into_iter().flatten().collect();
     (!answers.is_empty()).then(|| [b"[", &answers.join(&b',')[..], b"]"].concat().into())
 }
+
+#[cfg(test)]
+mod tests;

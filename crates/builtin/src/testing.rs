@@ -135,7 +135,9 @@ impl Client {
                 (Some(method), Some(question)) => {
                     let answer = match self.answers.get(method.as_str().unwrap()) {
                         Some(answer) => json!({"jsonrpc": "2.0", "id": question, "result": answer}),
-                        None => json!({"jsonrpc": "2.0", "id": question, "error": {"code": -32601, "message": "cannot"}}),
+                        None => {
+                            json!({"jsonrpc": "2.0", "id": question, "error": {"code": -32601, "message": "cannot"}})
+                        }
                     };
                     self.asked.push(message.clone());
                     self.send(&answer).await;

@@ -21,8 +21,11 @@ use crate::server::Named;
 /// A tool.
 pub(crate) struct Tool {
     definition: Definition,
-    run: Box<dyn Fn(Json, Call) -> BoxFuture<'static, Result<Output, Halt>> + Send + Sync>,
+    run: Run,
 }
+
+/// What a tool does, whatever its types.
+type Run = Box<dyn Fn(Json, Call) -> BoxFuture<'static, Result<Output, Halt>> + Send + Sync>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,13 +64,17 @@ pub(crate) struct Output {
 
 impl Hints {
     /// Looks and does not touch.
-    pub(crate) const READS: Self = Self { read_only_hint: true, destructive_hint: false, idempotent_hint: true, open_world_hint: false };
+    pub(crate) const READS: Self =
+        Self { read_only_hint: true, destructive_hint: false, idempotent_hint: true, open_world_hint: false };
     /// Adds something each time.
-    pub(crate) const ADDS: Self = Self { read_only_hint: false, destructive_hint: false, idempotent_hint: false, open_world_hint: false };
+    pub(crate) const ADDS: Self =
+        Self { read_only_hint: false, destructive_hint: false, idempotent_hint: false, open_world_hint: false };
     /// May overwrite; a second time changes nothing more.
-    pub(crate) const SETS: Self = Self { read_only_hint: false, destructive_hint: true, idempotent_hint: true, open_world_hint: false };
+    pub(crate) const SETS: Self =
+        Self { read_only_hint: false, destructive_hint: true, idempotent_hint: true, open_world_hint: false };
     /// Asks beyond this server: a model, or a person.
-    pub(crate) const ASKS: Self = Self { read_only_hint: true, destructive_hint: false, idempotent_hint: false, open_world_hint: true };
+    pub(crate) const ASKS: Self =
+        Self { read_only_hint: true, destructive_hint: false, idempotent_hint: false, open_world_hint: true };
 }
 
 // === impl Tool ===
@@ -85,8 +92,14 @@ impl Tool {
         A: DeserializeOwned + JsonSchema,
         F: Future<Output = Result<Vec<Content>, Halt>> + Send + 'static,
     {
-        let definition =
-            Definition { name, title, description, input_schema: schema::input::<A>(), output_schema: None, annotations: hints };
+        let definition = Definition {
+            name,
+            title,
+            description,
+            input_schema: schema::input::<A>(),
+            output_schema: None,
+            annotations: hints,
+        };
         let run = move |arguments: Json, call: Call| match argument::read::<A>(&arguments) {
             Ok(arguments) => run(arguments, call).map(|content| content.map(Output::plain)).boxed(),
             Err(fault) => std::future::ready(Err(Halt::Told(fault))).boxed(),
@@ -110,7 +123,9 @@ impl Tool {
         let mut tool = Self::plain(name, title, description, hints, |_: A, _| std::future::ready(Ok(Vec::new())));
         tool.definition.output_schema = Some(schema::output::<T>());
         tool.run = Box::new(move |arguments: Json, call: Call| match argument::read::<A>(&arguments) {
-            Ok(arguments) => run(arguments, call).map(|value| value.and_then(|value| Output::structured(&value))).boxed(),
+            Ok(arguments) => {
+                run(arguments, call).map(|value| value.and_then(|value| Output::structured(&value))).boxed()
+            }
             Err(fault) => std::future::ready(Err(Halt::Told(fault))).boxed(),
         });
         tool

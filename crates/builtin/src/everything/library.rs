@@ -51,7 +51,14 @@ pub(super) fn page(number: u64) -> Link {
 }
 
 fn link(uri: &str, name: &str, description: &str, mime_type: &'static str) -> Link {
-    Link { uri: uri.into(), name: name.into(), title: name.into(), description: description.into(), mime_type, size: None }
+    Link {
+        uri: uri.into(),
+        name: name.into(),
+        title: name.into(),
+        description: description.into(),
+        mime_type,
+        size: None,
+    }
 }
 
 // === impl Library ===
@@ -82,7 +89,12 @@ impl Resources for Library {
         let mut links = vec![
             link(TEXT, "text", "Plain text.", "text/plain"),
             link(IMAGE, "image", "A small image, as bytes.", "image/png"),
-            link(TICKS, "ticks", "A counter that the tool `tick` advances; subscribe to it to be told.", "application/json"),
+            link(
+                TICKS,
+                "ticks",
+                "A counter that the tool `tick` advances; subscribe to it to be told.",
+                "application/json",
+            ),
         ];
         if self.state.extra.load(Ordering::Relaxed) {
             links.push(link(EXTRA, "extra", "Here until `toggle_entry` removes it.", "text/plain"));
@@ -136,7 +148,9 @@ impl Resources for Library {
         let owned = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
         match (template, variable) {
             (PAGE_TEMPLATE, "number") => Some((1..=1000).map(|number: u64| number.to_string()).collect()),
-            (GREETING_TEMPLATE, "language") => Some(GREETINGS.iter().map(|(language, ..)| (*language).to_owned()).collect()),
+            (GREETING_TEMPLATE, "language") => {
+                Some(GREETINGS.iter().map(|(language, ..)| (*language).to_owned()).collect())
+            }
             (GREETING_TEMPLATE, "name") => {
                 let language = others.get("language");
                 let names = GREETINGS.iter().filter(|(known, ..)| language.is_none_or(|language| language == known));

@@ -23,12 +23,22 @@ pub(super) fn prompts() -> Vec<Prompt> {
         Prompt::new("simple", "Simple prompt", "A prompt without arguments.", |_, _| {
             Ok(vec![Message::user(Content::text("What can the server named Everything do?"))])
         }),
-        Prompt::new("code_review", "Code review", "A prompt with a required and an optional argument, both completed.", code_review)
-            .needs("language", "Language", "The programming language", |_| owned(&LANGUAGES))
-            .may_have("style", "Style", "How to write the review", |_| owned(&STYLES)),
-        Prompt::new("travel", "Travel", "A prompt whose second argument is completed in the light of the first.", travel)
-            .needs("country", "Country", "Where to go", |_| vec!["Kenya".into(), "Norway".into()])
-            .needs("city", "City", "Which city to see", cities),
+        Prompt::new(
+            "code_review",
+            "Code review",
+            "A prompt with a required and an optional argument, both completed.",
+            code_review,
+        )
+        .needs("language", "Language", "The programming language", |_| owned(&LANGUAGES))
+        .may_have("style", "Style", "How to write the review", |_| owned(&STYLES)),
+        Prompt::new(
+            "travel",
+            "Travel",
+            "A prompt whose second argument is completed in the light of the first.",
+            travel,
+        )
+        .needs("country", "Country", "Where to go", |_| vec!["Kenya".into(), "Norway".into()])
+        .needs("city", "City", "Which city to see", cities),
         Prompt::new("with_image", "Prompt with an image", "A prompt that shows an image.", |_, _| {
             let image = Content::image(&media::png(), "image/png");
             Ok(vec![Message::user(image), Message::user(Content::text("What do you see in this image?"))])
@@ -37,15 +47,23 @@ pub(super) fn prompts() -> Vec<Prompt> {
             let resource = Content::Resource { resource: library::text() };
             Ok(vec![Message::user(resource), Message::user(Content::text("Summarise this resource."))])
         }),
-        Prompt::new("personal", "Personal prompt", "A prompt that asks the person's name first; needs elicitation.", personal),
+        Prompt::new(
+            "personal",
+            "Personal prompt",
+            "A prompt that asks the person's name first; needs elicitation.",
+            personal,
+        ),
     ]
 }
 
 /// The prompt that comes and goes.
 pub(super) fn extra() -> Prompt {
-    Prompt::new("extra_prompt", "Extra prompt", "A prompt that is only there after toggle_entry has added it.", |_, _| {
-        Ok(vec![Message::user(Content::text("The extra prompt is there."))])
-    })
+    Prompt::new(
+        "extra_prompt",
+        "Extra prompt",
+        "A prompt that is only there after toggle_entry has added it.",
+        |_, _| Ok(vec![Message::user(Content::text("The extra prompt is there."))]),
+    )
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

@@ -97,15 +97,27 @@ pub(super) fn tools() -> Vec<Tool> {
 /// One tool for each type of content.
 fn contents() -> Vec<Tool> {
     vec![
-        Tool::plain("echo", "Echo", "Says back what it is told. Shows a text result.", Hints::READS, |asked: Echo, _| async move {
-            Ok(vec![Content::text(asked.message.0)])
-        }),
-        Tool::plain("get_image", "Get an image", "Gives a small PNG image. Shows an image result.", Hints::READS, |_: Nothing, _| async {
-            Ok(vec![Content::image(&media::png(), "image/png")])
-        }),
-        Tool::plain("get_audio", "Get a sound", "Gives a short WAV sound. Shows an audio result.", Hints::READS, |_: Nothing, _| async {
-            Ok(vec![Content::audio(&media::wav(), "audio/wav")])
-        }),
+        Tool::plain(
+            "echo",
+            "Echo",
+            "Says back what it is told. Shows a text result.",
+            Hints::READS,
+            |asked: Echo, _| async move { Ok(vec![Content::text(asked.message.0)]) },
+        ),
+        Tool::plain(
+            "get_image",
+            "Get an image",
+            "Gives a small PNG image. Shows an image result.",
+            Hints::READS,
+            |_: Nothing, _| async { Ok(vec![Content::image(&media::png(), "image/png")]) },
+        ),
+        Tool::plain(
+            "get_audio",
+            "Get a sound",
+            "Gives a short WAV sound. Shows an audio result.",
+            Hints::READS,
+            |_: Nothing, _| async { Ok(vec![Content::audio(&media::wav(), "audio/wav")]) },
+        ),
         Tool::plain(
             "get_embedded_resource",
             "Get an embedded resource",
@@ -118,7 +130,9 @@ fn contents() -> Vec<Tool> {
             "Get links to resources",
             "Gives links to resources that resources/read then reads. Shows resource links.",
             Hints::READS,
-            |asked: Links, _| async move { Ok((1..=asked.count.0).map(|number| Content::ResourceLink(library::page(number))).collect()) },
+            |asked: Links, _| async move {
+                Ok((1..=asked.count.0).map(|number| Content::ResourceLink(library::page(number))).collect())
+            },
         ),
         Tool::plain(
             "get_mixed_content",

@@ -195,7 +195,11 @@ fn ask_to_visit(asked: &Visit, call: &Call) -> Result<Vec<Content>, Halt> {
 fn list_roots(call: &Call) -> Result<Vec<Content>, Halt> {
     let [answer] = call.ask([Question::roots("roots")])?;
     let roots = roots(&answer)?;
-    Ok(vec![Content::text(if roots.is_empty() { "The client has no roots".into() } else { format!("Roots:\n{}", roots.join("\n")) })])
+    Ok(vec![Content::text(if roots.is_empty() {
+        "The client has no roots".into()
+    } else {
+        format!("Roots:\n{}", roots.join("\n"))
+    })])
 }
 
 fn interview(call: &Call) -> Result<Interview, Halt> {
@@ -219,7 +223,10 @@ fn ask_all(call: &Call) -> Result<Vec<Content>, Halt> {
         Elicited::Declined | Elicited::Cancelled => "nobody".into(),
     };
     let count = roots(&workspace)?.len();
-    Ok(vec![Content::text(format!("The model says {}, the person is {person}, and there are {count} roots", sampled(&model)?))])
+    Ok(vec![Content::text(format!(
+        "The model says {}, the person is {person}, and there are {count} roots",
+        sampled(&model)?
+    ))])
 }
 
 /// The words of a sampling result, whose content may be one block or several.

@@ -1,3 +1,5 @@
+//! Stories of the everything server: each feature, in each era where it differs.
+
 use serde_json::{Value, json};
 use toolgate_protocol::Revision;
 
@@ -45,7 +47,8 @@ async fn every_tool_tells_what_it_is_and_takes() {
 #[tokio::test]
 async fn every_type_of_content_is_shown() {
     let mixed = client().await.call("get_mixed_content", json!({})).await;
-    let types: Vec<&str> = mixed["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
+    let types: Vec<&str> =
+        mixed["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["text", "image", "audio", "resource", "resource_link"]);
     assert_eq!(mixed["content"][3]["resource"]["uri"], "everything://text");
 }
@@ -59,7 +62,11 @@ async fn earlier_revisions_get_only_what_they_know() {
     ] {
         let mut client = Client::legacy(server(), revision, json!({})).await;
         let mixed = client.call("get_mixed_content", json!({})).await;
-        assert_eq!(mixed["content"].as_array().unwrap().iter().map(|block| &block["type"]).collect::<Vec<_>>(), types, "{revision}");
+        assert_eq!(
+            mixed["content"].as_array().unwrap().iter().map(|block| &block["type"]).collect::<Vec<_>>(),
+            types,
+            "{revision}"
+        );
         assert!(mixed.get("resultType").is_none() && mixed.get("_meta").is_none());
     }
 }
@@ -156,7 +163,10 @@ async fn a_call_may_ask_again_in_the_light_of_an_answer() {
 #[tokio::test]
 async fn several_questions_go_out_at_once() {
     for mut client in willing().await {
-        assert_eq!(client.told("ask_all_at_once", json!({})).await, "The model says Hi, the person is Ada, and there are 2 roots");
+        assert_eq!(
+            client.told("ask_all_at_once", json!({})).await,
+            "The model says Hi, the person is Ada, and there are 2 roots"
+        );
         assert_eq!(client.asked.len(), 3);
         assert!(client.rounds <= 1);
     }
@@ -174,7 +184,8 @@ async fn a_prompt_may_ask_too() {
 async fn a_person_may_decline_or_close() {
     for (action, told) in [("decline", "The person declined to answer"), ("cancel", "The person closed the form")] {
         for revision in [Revision::LATEST_LEGACY, Revision::LATEST_MODERN] {
-            let mut client = Client::able(server(), revision).await.answering("elicitation/create", json!({"action": action}));
+            let mut client =
+                Client::able(server(), revision).await.answering("elicitation/create", json!({"action": action}));
             assert_eq!(client.told("ask_person", json!({})).await, told);
         }
     }
@@ -182,11 +193,21 @@ async fn a_person_may_decline_or_close() {
 
 #[tokio::test]
 async fn a_client_that_cannot_answer_is_told_what_it_lacks() {
-    let modern = client().await.request("tools/call", json!({"name": "ask_model", "arguments": {"prompt": "x"}})).await.unwrap_err();
-    assert_eq!((&modern["code"], &modern["data"]), (&json!(-32021), &json!({"requiredCapabilities": {"sampling": {}}})));
+    let modern = client()
+        .await
+        .request("tools/call", json!({"name": "ask_model", "arguments": {"prompt": "x"}}))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (&modern["code"], &modern["data"]),
+        (&json!(-32021), &json!({"requiredCapabilities": {"sampling": {}}}))
+    );
     let mut legacy = Client::legacy(server(), Revision::V2025_11_25, json!({})).await;
     let told = legacy.call("ask_model", json!({"prompt": "x"})).await;
-    assert_eq!((&told["isError"], &told["content"][0]["text"]), (&json!(true), &json!("This needs a client that supports sampling")));
+    assert_eq!(
+        (&told["isError"], &told["content"][0]["text"]),
+        (&json!(true), &json!("This needs a client that supports sampling"))
+    );
     let error = legacy.request("prompts/get", json!({"name": "personal"})).await.unwrap_err();
     assert_eq!(error["code"], -32602);
 }
@@ -210,15 +231,20 @@ async fn a_missing_answer_is_asked_for_again_and_a_changed_state_is_refused() {
     let id = client.begin("tools/call", call(json!({}))).await;
     let first = client.answer_to(id).await.unwrap();
     let roots = json!({"roots": {"roots": []}, "unknown": 7});
-    let id = client.begin("tools/call", call(json!({"inputResponses": roots, "requestState": first["requestState"]}))).await;
+    let id =
+        client.begin("tools/call", call(json!({"inputResponses": roots, "requestState": first["requestState"]}))).await;
     let second = client.answer_to(id).await.unwrap();
     assert_eq!(second["inputRequests"].as_object().unwrap().keys().collect::<Vec<_>>(), ["model", "person"]);
     let rest = json!({
         "model": {"role": "assistant", "model": "m", "content": [{"type": "text", "text": "Hi"}]},
         "person": {"action": "decline"},
     });
-    let id = client.begin("tools/call", call(json!({"inputResponses": rest, "requestState": second["requestState"]}))).await;
-    assert_eq!(client.answer_to(id).await.unwrap()["content"][0]["text"], "The model says Hi, the person is nobody, and there are 0 roots");
+    let id =
+        client.begin("tools/call", call(json!({"inputResponses": rest, "requestState": second["requestState"]}))).await;
+    assert_eq!(
+        client.answer_to(id).await.unwrap()["content"][0]["text"],
+        "The model says Hi, the person is nobody, and there are 0 roots"
+    );
     for state in [json!("forged"), json!(7), json!(format!("{}A", second["requestState"].as_str().unwrap()))] {
         let id = client.begin("tools/call", call(json!({"inputResponses": {}, "requestState": state}))).await;
         assert_eq!(client.answer_to(id).await.unwrap_err()["code"], -32602);
@@ -227,7 +253,9 @@ async fn a_missing_answer_is_asked_for_again_and_a_changed_state_is_refused() {
 
 #[tokio::test]
 async fn an_answer_of_the_wrong_shape_is_refused_by_its_key() {
-    let mut client = Client::able(server(), Revision::LATEST_MODERN).await.answering("elicitation/create", json!({"action": "maybe"}));
+    let mut client = Client::able(server(), Revision::LATEST_MODERN)
+        .await
+        .answering("elicitation/create", json!({"action": "maybe"}));
     let error = client.request("tools/call", json!({"name": "interview"})).await.unwrap_err();
     assert_eq!(error["message"], "invalid answer to `name`: `action` must be accept, decline or cancel");
 }
@@ -288,7 +316,13 @@ async fn a_long_list_has_pages_and_every_listed_resource_can_be_read() {
     }
     let greeting = client.request("resources/read", json!({"uri": "everything://greeting/german/Emmy"})).await.unwrap();
     assert_eq!(greeting["contents"][0]["text"], "Guten Tag, Emmy!");
-    for uri in ["everything://page/0", "everything://page/x", "everything://greeting/german/", "everything://extra", "other://x"] {
+    for uri in [
+        "everything://page/0",
+        "everything://page/x",
+        "everything://greeting/german/",
+        "everything://extra",
+        "other://x",
+    ] {
         assert_eq!(client.request("resources/read", json!({"uri": uri})).await.unwrap_err()["data"]["uri"], uri);
     }
 }
@@ -296,22 +330,35 @@ async fn a_long_list_has_pages_and_every_listed_resource_can_be_read() {
 #[tokio::test]
 async fn arguments_are_completed_in_the_light_of_others() {
     let mut client = client().await;
-    let (prompt, template) =
-        (json!({"type": "ref/prompt", "name": "travel"}), json!({"type": "ref/resource", "uri": "everything://greeting/{language}/{name}"}));
+    let (prompt, template) = (
+        json!({"type": "ref/prompt", "name": "travel"}),
+        json!({"type": "ref/resource", "uri": "everything://greeting/{language}/{name}"}),
+    );
     let page = json!({"type": "ref/resource", "uri": "everything://page/{number}"});
     for (reference, name, value, context, values, total) in [
         (&prompt, "city", "", json!({"country": "Kenya"}), json!(["Mombasa", "Nairobi"]), 2),
         (&prompt, "city", "o", json!({}), json!(["Oslo"]), 1),
         (&template, "name", "", json!({"language": "german"}), json!(["Emmy", "Konrad"]), 2),
-        (&page, "number", "99", json!({}), json!(["99", "990", "991", "992", "993", "994", "995", "996", "997", "998", "999"]), 11),
+        (
+            &page,
+            "number",
+            "99",
+            json!({}),
+            json!(["99", "990", "991", "992", "993", "994", "995", "996", "997", "998", "999"]),
+            11,
+        ),
     ] {
-        let params = json!({"ref": reference, "argument": {"name": name, "value": value}, "context": {"arguments": context}});
+        let params =
+            json!({"ref": reference, "argument": {"name": name, "value": value}, "context": {"arguments": context}});
         let completed = client.request("completion/complete", params).await.unwrap();
         assert_eq!((&completed["completion"]["values"], &completed["completion"]["total"]), (&values, &json!(total)));
     }
     let many = json!({"ref": page, "argument": {"name": "number", "value": ""}});
     let many = client.request("completion/complete", many).await.unwrap();
-    assert_eq!((many["completion"]["values"].as_array().unwrap().len(), &many["completion"]["hasMore"]), (100, &json!(true)));
+    assert_eq!(
+        (many["completion"]["values"].as_array().unwrap().len(), &many["completion"]["hasMore"]),
+        (100, &json!(true))
+    );
     let unknown = json!({"ref": prompt, "argument": {"name": "planet", "value": ""}});
     assert_eq!(client.request("completion/complete", unknown).await.unwrap_err()["code"], -32602);
 }

@@ -95,7 +95,10 @@ pub(super) fn tools() -> Vec<Tool> {
                 for level in LEVELS {
                     call.log(level, LOGGER, Json::string(&asked.message)).await;
                 }
-                Ok(vec![Content::text(format!("Wrote {} messages, of which the client gets those from its own level on", LEVELS.len()))])
+                Ok(vec![Content::text(format!(
+                    "Wrote {} messages, of which the client gets those from its own level on",
+                    LEVELS.len()
+                ))])
             },
         ),
         Tool::plain(

@@ -48,7 +48,8 @@ impl Keeper {
                 if text.len() as u64 > MAX_FILE {
                     return Err(invalid(format!("larger than {MAX_FILE} bytes")));
                 }
-                let document: Document<Vec<Note>> = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
+                let document: Document<Vec<Note>> =
+                    serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
                 if document.version != VERSION {
                     return Err(invalid(format!("version {} is not known here", document.version)));
                 }

@@ -144,7 +144,8 @@ struct Found {
 }
 
 fn tools(memory: &Arc<Memory>) -> Vec<Tool> {
-    let (set, get, list, search, delete) = (memory.clone(), memory.clone(), memory.clone(), memory.clone(), memory.clone());
+    let (set, get, list, search, delete) =
+        (memory.clone(), memory.clone(), memory.clone(), memory.clone(), memory.clone());
     vec![
         Tool::structured(
             "set_note",
@@ -238,7 +239,8 @@ impl Memory {
 
     async fn keep(&self, snapshot: Vec<u8>) -> Result<(), Halt> {
         let Some(keeper) = &self.keeper else { return Ok(()) };
-        let failed = |error| Halt::Told(format!("Done for now, but it will be lost, as the file could not be written: {error}"));
+        let failed =
+            |error| Halt::Told(format!("Done for now, but it will be lost, as the file could not be written: {error}"));
         keeper.write(snapshot).await.map_err(failed)
     }
 }
@@ -261,7 +263,11 @@ impl Resources for Notes {
             uri: note::uri(&note.key),
             name: note.key.clone(),
             title: note.key.clone(),
-            description: if note.tags.is_empty() { "A note".into() } else { format!("A note about {}", note.tags.join(", ")) },
+            description: if note.tags.is_empty() {
+                "A note".into()
+            } else {
+                format!("A note about {}", note.tags.join(", "))
+            },
             mime_type: "text/plain",
             size: Some(note.text.len()),
         };

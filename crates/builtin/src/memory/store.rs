@@ -106,7 +106,11 @@ impl Store {
             let wanted = key.to_lowercase();
             let near = self.notes.keys().filter(|other| !wanted.is_empty() && alike(&other.to_lowercase(), &wanted));
             let near: Vec<&str> = near.take(SUGGESTIONS).map(String::as_str).collect();
-            let help = if near.is_empty() { "list_notes shows which there are".into() } else { format!("did you mean {}?", near.join(", ")) };
+            let help = if near.is_empty() {
+                "list_notes shows which there are".into()
+            } else {
+                format!("did you mean {}?", near.join(", "))
+            };
             format!("There is no note `{key}`: {help}")
         })
     }
@@ -128,7 +132,8 @@ impl Store {
         let mut found: Vec<(usize, Mention)> = self
             .notes()
             .filter_map(|note| {
-                let (key, tags, text) = (note.key.to_lowercase(), note.tags.join(" ").to_lowercase(), note.text.to_lowercase());
+                let (key, tags, text) =
+                    (note.key.to_lowercase(), note.tags.join(" ").to_lowercase(), note.text.to_lowercase());
                 let score = |word: &String| {
                     let hit = |place: &str, worth: usize| if place.contains(word.as_str()) { worth } else { 0 };
                     Some(hit(&key, 4) + hit(&tags, 2) + hit(&text, 1)).filter(|score| *score > 0)

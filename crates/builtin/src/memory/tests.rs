@@ -1,3 +1,5 @@
+//! Stories of the memory server.
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -28,7 +30,10 @@ async fn a_note_is_written_read_changed_and_deleted() {
     assert_eq!((&note["text"], &note["tags"]), (&json!("first\nsecond"), &json!(["work"])));
     assert_eq!(client.call("delete_note", json!({"key": "plan"})).await["structuredContent"]["existed"], true);
     assert_eq!(client.call("delete_note", json!({"key": "plan"})).await["structuredContent"]["existed"], false);
-    assert_eq!(client.told("get_note", json!({"key": "plan"})).await, "There is no note `plan`: list_notes shows which there are");
+    assert_eq!(
+        client.told("get_note", json!({"key": "plan"})).await,
+        "There is no note `plan`: list_notes shows which there are"
+    );
 }
 
 #[tokio::test]
@@ -45,7 +50,10 @@ async fn notes_are_listed_by_tag_and_prefix_and_found_by_words() {
     assert_eq!(keys(&found), ["project/deadline", "cake", "project/dates"]);
     assert!(found["structuredContent"]["notes"][2]["excerpt"].as_str().unwrap().contains("the Deadline is"));
     assert_eq!(keys(&client.call("search_notes", json!({"query": "eggs deadline"})).await), ["cake"]);
-    assert_eq!(client.told("get_note", json!({"key": "Deadline"})).await, "There is no note `Deadline`: did you mean project/deadline?");
+    assert_eq!(
+        client.told("get_note", json!({"key": "Deadline"})).await,
+        "There is no note `Deadline`: did you mean project/deadline?"
+    );
 }
 
 #[tokio::test]
@@ -58,7 +66,9 @@ async fn a_note_is_a_resource() {
     let read = client.request("resources/read", json!({"uri": uri})).await.unwrap();
     assert_eq!(read["contents"], json!([{"uri": uri, "mimeType": "text/plain", "text": "hello"}]));
     let reference = json!({"type": "ref/resource", "uri": "memory://notes/{key}"});
-    let completed = client.request("completion/complete", json!({"ref": reference, "argument": {"name": "key", "value": "GRO"}})).await;
+    let completed = client
+        .request("completion/complete", json!({"ref": reference, "argument": {"name": "key", "value": "GRO"}}))
+        .await;
     assert_eq!(completed.unwrap()["completion"], json!({"values": ["groß & klein"], "total": 1, "hasMore": false}));
 }
 
@@ -75,10 +85,14 @@ async fn a_missing_resource_has_the_code_of_its_era() {
 #[tokio::test]
 async fn whoever_listens_hears_of_changes_and_nothing_else() {
     let mut client = client().await;
-    let wanted = json!({"toolsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": ["memory://notes/a"]});
+    let wanted =
+        json!({"toolsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": ["memory://notes/a"]});
     let id = client.begin("subscriptions/listen", json!({"notifications": wanted})).await;
     let agreed = client.hear("notifications/subscriptions/acknowledged").await;
-    assert_eq!(agreed["params"]["notifications"], json!({"resourcesListChanged": true, "resourceSubscriptions": ["memory://notes/a"]}));
+    assert_eq!(
+        agreed["params"]["notifications"],
+        json!({"resourcesListChanged": true, "resourceSubscriptions": ["memory://notes/a"]})
+    );
     set(&mut client, "b", "not watched", &[]).await;
     client.hear("notifications/resources/list_changed").await;
     set(&mut client, "b", "again", &[]).await;
@@ -117,7 +131,9 @@ async fn notes_outlive_the_server_in_a_file() {
     let path = folder.path().join("deep").join("notes.json");
     let mut client = Client::modern(server(Some(&path)).unwrap()).await;
     for number in 0..20 {
-        client.begin("tools/call", json!({"name": "set_note", "arguments": {"key": "k", "text": number.to_string()}})).await;
+        client
+            .begin("tools/call", json!({"name": "set_note", "arguments": {"key": "k", "text": number.to_string()}}))
+            .await;
     }
     set(&mut client, "other", "x", &[]).await;
     assert_eq!(kept(&path, "k").await, "19");
@@ -152,6 +168,16 @@ async fn what_cannot_be_kept_is_refused_with_its_bound() {
     for number in 0..64 {
         assert_eq!(set(&mut client, &number.to_string(), &bulk, &[]).await["outcome"], "created");
     }
-    assert!(client.told("set_note", json!({"key": "last", "text": "x"})).await.contains("at most 4194304 bytes; delete some first"));
-    assert!(client.told("set_note", json!({"key": "0", "text": "x", "mode": "append"})).await.contains("at most 65536 characters"));
+    assert!(
+        client
+            .told("set_note", json!({"key": "last", "text": "x"}))
+            .await
+            .contains("at most 4194304 bytes; delete some first")
+    );
+    assert!(
+        client
+            .told("set_note", json!({"key": "0", "text": "x", "mode": "append"}))
+            .await
+            .contains("at most 65536 characters")
+    );
 }

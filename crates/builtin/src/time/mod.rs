@@ -178,7 +178,8 @@ fn convert(asked: &Convert, clock: Clock) -> Result<moment::Converted, String> {
 fn add(asked: &Add, clock: Clock) -> Result<Moment, String> {
     let zone = zone::or_here(asked.zone.as_deref())?;
     let start = moment::read(asked.time.as_deref().unwrap_or("now"), &zone, clock)?;
-    let sum = start.time.checked_add(span::read(&asked.duration)?).map_err(|error| format!("Cannot add that: {error}"))?;
+    let sum =
+        start.time.checked_add(span::read(&asked.duration)?).map_err(|error| format!("Cannot add that: {error}"))?;
     Ok(Moment::of(&sum).noted(start.note))
 }
 

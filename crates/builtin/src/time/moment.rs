@@ -63,8 +63,11 @@ pub(super) fn read(text: &str, zone: &TimeZone, clock: Clock) -> Result<Read, St
     if text.is_empty() || text.eq_ignore_ascii_case("now") {
         return Ok(Read::exact(now));
     }
-    if let Some(seconds) = text.strip_prefix('@').or(Some(text)).filter(|digits| digits.len() >= 9).and_then(|digits| digits.parse().ok()) {
-        let timestamp = Timestamp::from_second(seconds).map_err(|error| format!("Cannot read the time `{text}`: {error}"))?;
+    if let Some(seconds) =
+        text.strip_prefix('@').or(Some(text)).filter(|digits| digits.len() >= 9).and_then(|digits| digits.parse().ok())
+    {
+        let timestamp =
+            Timestamp::from_second(seconds).map_err(|error| format!("Cannot read the time `{text}`: {error}"))?;
         return Ok(Read::exact(timestamp.to_zoned(zone.clone())));
     }
     if let Some(time) = time_of_day(text) {
@@ -92,7 +95,11 @@ fn time_of_day(text: &str) -> Option<Time> {
     let upper = text.to_ascii_uppercase();
     let twelve = || TWELVE_HOURS.iter().find_map(|format| Time::strptime(format, &upper).ok());
     // A date such as 20260329 could be a time to a parser without separators.
-    if upper.contains(':') || upper.ends_with('M') { upper.parse().ok().filter(|_| !upper.contains('-')).or_else(twelve) } else { None }
+    if upper.contains(':') || upper.ends_with('M') {
+        upper.parse().ok().filter(|_| !upper.contains('-')).or_else(twelve)
+    } else {
+        None
+    }
 }
 
 /// The moment at which the clocks of `zone` show `time`: none, one or two.
@@ -100,8 +107,12 @@ fn local(time: DateTime, zone: &TimeZone) -> Result<Read, String> {
     let ambiguous = zone.to_ambiguous_zoned(time);
     let note = match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } => None,
-        AmbiguousOffset::Gap { .. } => Some("That local time is skipped when the clocks go forward; the time after the gap is meant.".into()),
-        AmbiguousOffset::Fold { .. } => Some("That local time occurs twice when the clocks go back; the first is meant.".into()),
+        AmbiguousOffset::Gap { .. } => {
+            Some("That local time is skipped when the clocks go forward; the time after the gap is meant.".into())
+        }
+        AmbiguousOffset::Fold { .. } => {
+            Some("That local time occurs twice when the clocks go back; the first is meant.".into())
+        }
     };
     let time = ambiguous.compatible().map_err(|error| error.to_string())?;
     Ok(Read { time, note })

@@ -1,3 +1,5 @@
+//! Stories of the time server, on a winter Saturday that never ends.
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -39,22 +41,33 @@ async fn every_way_to_write_a_time_is_read() {
         ("1795269906", "2026-11-21T14:05:06Z"),
         ("now", "2026-11-21T14:05:06Z"),
     ] {
-        let converted = call("convert_time", json!({"time": written, "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
+        let converted =
+            call("convert_time", json!({"time": written, "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
         assert_eq!(converted["to"]["utc"], utc, "{written}: {converted}");
     }
 }
 
 #[tokio::test]
 async fn daylight_saving_is_that_of_the_date() {
-    let summer = call("convert_time", json!({"time": "2026-07-01T09:00", "from_zone": "Europe/London", "to_zone": "America/Phoenix"})).await;
-    let winter = call("convert_time", json!({"time": "2026-12-01T09:00", "from_zone": "Europe/London", "to_zone": "America/Phoenix"})).await;
+    let summer = call(
+        "convert_time",
+        json!({"time": "2026-07-01T09:00", "from_zone": "Europe/London", "to_zone": "America/Phoenix"}),
+    )
+    .await;
+    let winter = call(
+        "convert_time",
+        json!({"time": "2026-12-01T09:00", "from_zone": "Europe/London", "to_zone": "America/Phoenix"}),
+    )
+    .await;
     assert_eq!((&summer["hours_ahead"], &winter["hours_ahead"]), (&json!(-8.0), &json!(-7.0)));
 }
 
 #[tokio::test]
 async fn a_local_time_that_does_not_exist_or_exists_twice_is_noted() {
-    let gap = call("convert_time", json!({"time": "2026-03-29T02:30", "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
-    let fold = call("convert_time", json!({"time": "2026-10-25T02:30", "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
+    let gap =
+        call("convert_time", json!({"time": "2026-03-29T02:30", "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
+    let fold =
+        call("convert_time", json!({"time": "2026-10-25T02:30", "from_zone": "Europe/Berlin", "to_zone": "UTC"})).await;
     assert_eq!(gap["to"]["utc"], "2026-03-29T01:30:00Z");
     assert_eq!(fold["to"]["utc"], "2026-10-25T00:30:00Z");
     assert!(gap["from"]["note"].as_str().unwrap().contains("skipped"));
@@ -81,7 +94,9 @@ async fn distances_are_told_in_words_days_and_seconds() {
     assert_eq!(there["words"], "1 month 3 days 9 hours 54 minutes 54 seconds");
     assert_eq!(there["iso"], "P1M3DT9H54M54S");
     assert_eq!((&there["calendar_days"], &there["seconds"]), (&json!(34), &json!(2_886_894)));
-    let back = call("time_between", json!({"from": "2026-12-25", "to": "2026-12-24", "zone": "UTC", "largest_unit": "hours"})).await;
+    let back =
+        call("time_between", json!({"from": "2026-12-25", "to": "2026-12-24", "zone": "UTC", "largest_unit": "hours"}))
+            .await;
     assert_eq!((&back["words"], &back["calendar_days"]), (&json!("24 hours earlier"), &json!(-1)));
 }
 
@@ -103,12 +118,20 @@ async fn what_cannot_be_read_is_explained() {
     for (tool, arguments, words) in [
         ("current_time", json!({"zone": "Tokyo"}), "did you mean Asia/Tokyo?"),
         ("current_time", json!({"zone": "Mars"}), "use find_time_zones"),
-        ("current_time", json!({"zone": "x".repeat(65)}), "Invalid argument `zone`: 65 characters are more than the 64 allowed"),
+        (
+            "current_time",
+            json!({"zone": "x".repeat(65)}),
+            "Invalid argument `zone`: 65 characters are more than the 64 allowed",
+        ),
         ("convert_time", json!({"time": "soon", "to_zone": "UTC"}), "Cannot read the time `soon`: write it as"),
         ("convert_time", json!({"time": "now"}), "missing argument `to_zone`"),
         ("add_duration", json!({"duration": "a while"}), "Cannot read the duration `a while`: write it as"),
         ("add_duration", json!({"duration": "19000 years"}), "Cannot add that"),
-        ("time_between", json!({"to": "now", "largest_unit": "aeons"}), "Invalid argument `largest_unit`: unknown variant `aeons`"),
+        (
+            "time_between",
+            json!({"to": "now", "largest_unit": "aeons"}),
+            "Invalid argument `largest_unit`: unknown variant `aeons`",
+        ),
         ("find_time_zones", json!({"limit": 0}), "Invalid argument `limit`: 0 is not a whole number from 1 to 600"),
     ] {
         let told = call(tool, arguments.clone()).await;

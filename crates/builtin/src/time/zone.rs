@@ -25,7 +25,8 @@ pub(super) struct Zone {
 /// The zone of this name, or of this fixed offset.
 pub(super) fn named(name: &str) -> Result<TimeZone, String> {
     let name = name.trim().replace(' ', "_");
-    let zone = if name.starts_with(['+', '-']) { DateTimeParser::new().parse_time_zone(&name) } else { TimeZone::get(&name) };
+    let zone =
+        if name.starts_with(['+', '-']) { DateTimeParser::new().parse_time_zone(&name) } else { TimeZone::get(&name) };
     zone.map_err(|_| unknown(&name))
 }
 
@@ -57,7 +58,9 @@ pub(super) fn matching(query: &str, now: Timestamp) -> Vec<Zone> {
             let abbreviation = time.strftime("%Z").to_string();
             Zone { zone: name, time: super::moment::rfc3339(&time), offset: offset_of(&time), abbreviation }
         })
-        .filter(|zone| plain(&zone.zone).contains(&wanted) || plain(&zone.abbreviation) == wanted || zone.offset == wanted)
+        .filter(|zone| {
+            plain(&zone.zone).contains(&wanted) || plain(&zone.abbreviation) == wanted || zone.offset == wanted
+        })
         .collect();
     found.sort_by(|a, b| a.zone.cmp(&b.zone));
     found
@@ -70,7 +73,11 @@ fn unknown(name: &str) -> String {
     names.sort();
     let near = names.iter().filter(|zone| last.len() >= 3 && plain(zone).contains(&last)).take(SUGGESTIONS);
     let near: Vec<&str> = near.map(String::as_str).collect();
-    let help = if near.is_empty() { "use find_time_zones to find its name".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+    let help = if near.is_empty() {
+        "use find_time_zones to find its name".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
     format!("Unknown time zone `{name}`: {help}")
 }
 
