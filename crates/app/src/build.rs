@@ -64,7 +64,7 @@ pub enum BuildError {
 pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, BuildError> {
     let state = settings.state_dir.clone().or_else(|| surroundings.state.clone());
     let shelf = state.map(|folder| Shelf::new(folder.join("catalog")));
-    let host = Arc::new(Host::new(surroundings.executable.clone()));
+    let host = Host::new(surroundings.executable.clone());
 
     // First all configs, so that nothing is started when one is wrong.
     let mut configs = Vec::new();

@@ -20,7 +20,7 @@ Examples:
   toolgate serve --config ~/.cursor/mcp.json      serve the servers that Cursor has
   toolgate stdio                                  be the MCP server of one client, over stdin and stdout
   toolgate tools                                  what a running gateway offers
-  toolgate call time__now timezone=Europe/Rome    call a tool
+  toolgate call time__current_time zone=Europe/Rome  call a tool
   toolgate check my.yaml                          everything that is wrong with a config
   toolgate defaults > toolgate.yaml               begin a config: every key, its default, what it means";
 

@@ -60,7 +60,7 @@ impl Endpoint {
                 restart: Backoff::default(),
             },
             None,
-            Arc::new(Host::new(None)),
+            Host::new(None),
         );
         let deadline = tokio::time::Instant::now() + timeouts.connect;
         match upstream.ready(deadline).await {
