@@ -76,8 +76,16 @@ pub(crate) fn server_info(about: &About) -> Json {
 
 /// The error for a method that is not offered here, or not in this era.
 pub(crate) fn not_found(method: &Method) -> RpcError {
-    let name: String = method.as_str().chars().take(100).collect();
-    RpcError::new(code::METHOD_NOT_FOUND, format!("Method not found: {name}"))
+    RpcError::new(code::METHOD_NOT_FOUND, format!("Method not found: {}", beginning(method.as_str())))
+}
+
+fn unknown(kind: &str, name: &str) -> Halt {
+    Halt::invalid(format!("Unknown {kind}: {}", beginning(name)))
+}
+
+/// As much of a name as is worth repeating.
+fn beginning(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 fn has_prompts(server: &Server) -> bool {
@@ -102,7 +110,7 @@ fn needed(params: &Object, member: &str) -> Result<String, Halt> {
 
 async fn call_tool(server: &Server, params: &Object, call: Call) -> Result<Object, Halt> {
     let name = needed(params, "name")?;
-    let tool = server.tools.find(&name).ok_or_else(|| Halt::invalid(format!("Unknown tool: {name}")))?;
+    let tool = server.tools.find(&name).ok_or_else(|| unknown("tool", &name))?;
     let arguments = match params.get("arguments") {
         None => Json::literal("{}"),
         Some(arguments) if arguments.is_null() => Json::literal("{}"),
@@ -118,7 +126,7 @@ async fn call_tool(server: &Server, params: &Object, call: Call) -> Result<Objec
 
 fn get_prompt(server: &Server, params: &Object, call: &Call) -> Result<Object, Halt> {
     let name = needed(params, "name")?;
-    let prompt = server.prompts.find(&name).ok_or_else(|| Halt::invalid(format!("Unknown prompt: {name}")))?;
+    let prompt = server.prompts.find(&name).ok_or_else(|| unknown("prompt", &name))?;
     let filled = strings(params.get("arguments"), "params.arguments")?;
     let messages = prompt.fill(&filled, call)?;
     as_object(&json!({"description": prompt.description()}))
@@ -143,8 +151,7 @@ fn complete(server: &Server, params: &Object) -> Result<Object, Halt> {
     let values = match reference.string("type").as_deref() {
         Some("ref/prompt") => {
             let prompt = needed(&reference, "name")?;
-            let prompt =
-                server.prompts.find(&prompt).ok_or_else(|| Halt::invalid(format!("Unknown prompt: {prompt}")))?;
+            let prompt = server.prompts.find(&prompt).ok_or_else(|| unknown("prompt", &prompt))?;
             prompt.suggest(&name, &others)
         }
         Some("ref/resource") => {
@@ -153,7 +160,8 @@ fn complete(server: &Server, params: &Object) -> Result<Object, Halt> {
         }
         _ => return Err(Halt::invalid("`params.ref.type` must be ref/prompt or ref/resource")),
     };
-    let values = values.ok_or_else(|| Halt::invalid(format!("nothing here has an argument `{name}` to complete")))?;
+    let values = values
+        .ok_or_else(|| Halt::invalid(format!("nothing here has an argument `{}` to complete", beginning(&name))))?;
     let matching = beginning_with(&typed, values);
     as_object(&json!({"completion": {
         "values": matching[..matching.len().min(MAX_COMPLETIONS)],

@@ -92,19 +92,9 @@ impl Tool {
         A: DeserializeOwned + JsonSchema,
         F: Future<Output = Result<Vec<Content>, Halt>> + Send + 'static,
     {
-        let definition = Definition {
-            name,
-            title,
-            description,
-            input_schema: schema::input::<A>(),
-            output_schema: None,
-            annotations: hints,
-        };
-        let run = move |arguments: Json, call: Call| match argument::read::<A>(&arguments) {
-            Ok(arguments) => run(arguments, call).map(|content| content.map(Output::plain)).boxed(),
-            Err(fault) => std::future::ready(Err(Halt::Told(fault))).boxed(),
-        };
-        Self { definition, run: Box::new(run) }
+        let input_schema = schema::input::<A>();
+        let definition = Definition { name, title, description, input_schema, output_schema: None, annotations: hints };
+        Self { definition, run: erased(run, |content| Ok(Output::plain(content))) }
     }
 
     /// A tool that gives a value for a program, and the same as text for a reader.
@@ -117,18 +107,12 @@ impl Tool {
     ) -> Self
     where
         A: DeserializeOwned + JsonSchema,
-        T: Serialize + JsonSchema,
+        T: Serialize + JsonSchema + 'static,
         F: Future<Output = Result<T, Halt>> + Send + 'static,
     {
-        let mut tool = Self::plain(name, title, description, hints, |_: A, _| std::future::ready(Ok(Vec::new())));
-        tool.definition.output_schema = Some(schema::output::<T>());
-        tool.run = Box::new(move |arguments: Json, call: Call| match argument::read::<A>(&arguments) {
-            Ok(arguments) => {
-                run(arguments, call).map(|value| value.and_then(|value| Output::structured(&value))).boxed()
-            }
-            Err(fault) => std::future::ready(Err(Halt::Told(fault))).boxed(),
-        });
-        tool
+        let (input_schema, output_schema) = (schema::input::<A>(), Some(schema::output::<T>()));
+        let definition = Definition { name, title, description, input_schema, output_schema, annotations: hints };
+        Self { definition, run: erased(run, |value: T| Output::structured(&value)) }
     }
 
     /// As lists show it.
@@ -145,6 +129,19 @@ impl Named for Tool {
     fn name(&self) -> &str {
         self.definition.name
     }
+}
+
+/// Hides the types of a handler behind JSON. Arguments that cannot be read are the model's to correct.
+fn erased<A, T, F>(run: impl Fn(A, Call) -> F + Send + Sync + 'static, give: fn(T) -> Result<Output, Halt>) -> Run
+where
+    A: DeserializeOwned,
+    T: 'static,
+    F: Future<Output = Result<T, Halt>> + Send + 'static,
+{
+    Box::new(move |arguments, call| match argument::read::<A>(&arguments) {
+        Ok(arguments) => run(arguments, call).map(move |given| given.and_then(give)).boxed(),
+        Err(fault) => std::future::ready(Err(Halt::Told(fault))).boxed(),
+    })
 }
 
 // === impl Output ===

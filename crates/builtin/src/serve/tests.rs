@@ -95,6 +95,17 @@ async fn the_end_of_input_ends_the_server_promptly() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_open_at_the_end_of_input_has_no_answer() {
+    let mut client = legacy(Revision::V2025_11_25).await;
+    let id = client.begin("tools/call", json!({"name": "list_roots"})).await;
+    client.next().await.unwrap();
+    let (last, ended) = client.close().await;
+    ended.unwrap();
+    assert_eq!((last.len(), &last[0]["id"]), (1, &json!(id)));
+    assert_eq!(last[0]["result"]["content"][0]["text"], "The client has gone");
+}
+
+#[tokio::test]
 async fn what_was_asked_before_the_end_of_input_is_answered() {
     let (mut to, stdin) = tokio::io::duplex(1024);
     let (stdout, mut from) = tokio::io::duplex(1024);
