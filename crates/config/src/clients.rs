@@ -11,6 +11,8 @@
 //! | Zed | `context_servers` | `command: {path, args, env}`, `source` |
 //! | Lasso's gateway | `servers` inside the gateway's entry | |
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use crate::entry;
@@ -74,7 +76,11 @@ fn server_list(root: &Node) -> Option<ServerList<'_>> {
 fn mixed(root: &Node, list: &ServerList<'_>, report: &mut Report) -> Node {
     let name = list.key.as_text().unwrap_or_default();
     if root.get("upstreams").is_some() {
-        report.fault_with_help(list.key.spot, format!("`upstreams` is here as well as `{name}`"), "keep one of the two");
+        report.fault_with_help(
+            list.key.spot,
+            format!("`upstreams` is here as well as `{name}`"),
+            "keep one of the two",
+        );
     }
     let kept = root.pairs().iter().filter(|(key, _)| {
         let key = key.as_text().unwrap_or_default();
@@ -101,16 +107,16 @@ fn upstreams(list: &ServerList<'_>, report: &mut Report) -> (Node, Node) {
         return (key, list.servers.clone());
     }
     let nested: Vec<&Node> = list.servers.pairs().iter().filter_map(|(_, entry)| nested_servers(entry)).collect();
-    let mut entries = Vec::new();
+    let mut taken = Taken::default();
     if nested.is_empty() {
-        take(list.servers, &mut entries, report);
+        taken.take(list.servers, report);
     } else {
         for (key, _) in list.servers.pairs().iter().filter(|(_, entry)| nested_servers(entry).is_none()) {
             report.note(key.spot, "left to the client: only the servers nested inside the gateway's entry are taken");
         }
-        nested.iter().for_each(|servers| take(servers, &mut entries, report));
+        nested.iter().for_each(|servers| taken.take(servers, report));
     }
-    (key, list.servers.like(Value::Map(entries)))
+    (key, list.servers.like(Value::Map(taken.entries)))
 }
 
 /// The servers inside a gateway's own entry.
@@ -118,17 +124,29 @@ fn nested_servers(entry: &Node) -> Option<&Node> {
     entry.get("servers").filter(|servers| servers.is_map())
 }
 
-fn take(servers: &Node, entries: &mut Vec<(Node, Node)>, report: &mut Report) {
-    for (key, value) in servers.pairs() {
-        if entry::is_ourselves(key, value) {
-            report.note(key.spot, "skipped: this is the gateway itself");
-        } else if entry::is_an_extension(value) {
-            report.note(key.spot, "skipped: Zed runs this one as an extension of its own");
-        } else if let Some(twin) = entries.iter().find(|(other, _)| other.as_text() == key.as_text()) {
-            let name = twin.0.as_text().unwrap_or_default().to_owned();
-            report.fault_with_help(key.spot, format!("a second server with the name `{name}`"), "rename one of the two");
-        } else {
-            entries.push((key.clone(), entry::translate(value, report)));
+/// The servers taken so far, in our words. Two gateways' entries may have servers of the same name.
+#[derive(Default)]
+struct Taken {
+    entries: Vec<(Node, Node)>,
+    names: HashSet<String>,
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn take(&mut self, servers: &Node, report: &mut Report) {
+        for (key, value) in servers.pairs() {
+            let name = key.as_text().unwrap_or_default();
+            if entry::is_ourselves(key, value) {
+                report.note(key.spot, "skipped: this is the gateway itself");
+            } else if entry::is_an_extension(value) {
+                report.note(key.spot, "skipped: Zed runs this one as an extension of its own");
+            } else if self.names.insert(name.to_owned()) {
+                self.entries.push((key.clone(), entry::translate(value, report)));
+            } else {
+                let message = format!("a second server with the name `{name}`");
+                report.fault_with_help(key.spot, message, "rename one of the two");
+            }
         }
     }
 }

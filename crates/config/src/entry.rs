@@ -1,33 +1,98 @@
 //! One server of a client's file, put into our words.
 
+use std::collections::HashSet;
+
 use crate::fault::Report;
 use crate::node::{Node, Value};
 use crate::suggest;
 
 /// Our words, which may stand in a client's entry too.
 const OURS: [&str; 15] = [
-    "command", "args", "env", "env_file", "env_allow", "cwd", "url", "transport", "headers", "builtin", "enabled",
-    "era", "timeout", "restart", "tools",
+    "command",
+    "args",
+    "env",
+    "env_file",
+    "env_allow",
+    "cwd",
+    "url",
+    "transport",
+    "headers",
+    "builtin",
+    "enabled",
+    "era",
+    "timeout",
+    "restart",
+    "tools",
 ];
 
 /// Words of clients that mean something here; see [`word`].
 const THEIRS: [&str; 14] = [
-    "type", "transportType", "serverUrl", "httpUrl", "envFile", "disabled", "isActive", "includeTools", "excludeTools",
-    "disabledTools", "enabledTools", "environment", "workingDirectory", "working_directory",
+    "type",
+    "transportType",
+    "serverUrl",
+    "httpUrl",
+    "envFile",
+    "disabled",
+    "isActive",
+    "includeTools",
+    "excludeTools",
+    "disabledTools",
+    "enabledTools",
+    "environment",
+    "workingDirectory",
+    "working_directory",
 ];
 
 /// Words of clients about themselves: how a server is shown, and what is run without asking.
 const FOREIGN: [&str; 32] = [
-    "description", "name", "displayName", "title", "version", "gallery", "icon", "iconPath", "logoUrl", "tags",
-    "provider", "providerUrl", "reference", "registry", "registryUrl", "homepage", "docs", "alwaysAllow", "autoApprove",
-    "trust", "dev", "watchPaths", "chatMenu", "serverInstructions", "initTimeout", "startup", "alwaysLoad",
-    "extensionName", "isBuiltIn", "longRunning", "settings", "source",
+    "description",
+    "name",
+    "displayName",
+    "title",
+    "version",
+    "gallery",
+    "icon",
+    "iconPath",
+    "logoUrl",
+    "tags",
+    "provider",
+    "providerUrl",
+    "reference",
+    "registry",
+    "registryUrl",
+    "homepage",
+    "docs",
+    "alwaysAllow",
+    "autoApprove",
+    "trust",
+    "dev",
+    "watchPaths",
+    "chatMenu",
+    "serverInstructions",
+    "initTimeout",
+    "startup",
+    "alwaysLoad",
+    "extensionName",
+    "isBuiltIn",
+    "longRunning",
+    "settings",
+    "source",
 ];
 
 /// Words of clients for what toolgate does not do; the server may miss it, so that is said.
 const UNUSED: [&str; 12] = [
-    "oauth", "auth", "authorization", "headersHelper", "sandbox", "sandboxEnabled", "authProviderType",
-    "targetAudience", "targetServiceAccount", "oauthScopes", "customUserVars", "tcp",
+    "oauth",
+    "auth",
+    "authorization",
+    "headersHelper",
+    "sandbox",
+    "sandboxEnabled",
+    "authProviderType",
+    "targetAudience",
+    "targetServiceAccount",
+    "oauthScopes",
+    "customUserVars",
+    "tcp",
 ];
 
 /// An entry by which the client reaches this gateway; taken as an upstream, it would call itself.
@@ -55,13 +120,14 @@ pub(crate) fn translate(entry: &Node, report: &mut Report) -> Node {
     if !entry.is_map() {
         return entry.clone();
     }
-    let mut pairs: Vec<(Node, Node)> = Vec::new();
+    let mut pairs = Vec::new();
+    let mut seen = HashSet::new();
     // Gemini CLI: where both are given, `httpUrl` counts.
     let overruled = |key: &Node| key.as_text() == Some("url") && entry.get("httpUrl").is_some();
     for (key, value) in entry.pairs().iter().filter(|(key, _)| !overruled(key)) {
         for (name, value) in word(key, value, report) {
-            let twin = pairs.iter().any(|(other, _)| other.as_text() == Some(name));
-            if !twin {
+            // Two words for the same key: the first counts.
+            if seen.insert(name.to_owned()) {
                 pairs.push((key.text_like(name), value));
             }
         }
@@ -122,7 +188,7 @@ fn transport(value: &Node, report: &mut Report) -> Vec<(&'static str, Node)> {
         }
         "sse" => vec![("transport", value.clone())],
         other => {
-            let message = format!("no such transport: `{}`", crate::shape::brief(other));
+            let message = format!("no such transport: `{}`", crate::show::brief(other));
             report.fault_with_help(value.spot, message, "known here: `stdio`, `http`, `sse`");
             vec![("transport", value.like(Value::Hole))]
         }

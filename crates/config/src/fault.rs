@@ -6,8 +6,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::mask;
 use crate::node::{Place, Spot, Tree};
+use crate::show;
 
 /// One fault in a config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Report {
     /// Something that the operator may want to know, and that stops nothing.
     pub(crate) fn note(&mut self, spot: Spot, message: impl Into<String>) {
         if self.notes.len() < MAX_FAULTS {
-            self.notes.push(Found { spot, needle: None, message: message.into(), help: None });
+            self.notes.push(Found { spot, needle: None, message: show::text(&message.into()), help: None });
         }
     }
 
@@ -85,7 +85,7 @@ impl Report {
     /// The notes as lines, or all faults with their places.
     pub(crate) fn finish(self, file: &Path, text: &str, tree: &Tree) -> Result<Vec<String>, Faults> {
         let lines: Vec<&str> = text.lines().collect();
-        let secrets = mask::secrets_of(&tree.root);
+        let secrets = show::secrets_of(&tree.root);
         let place = |found: Found| {
             let mut place = tree.place(found.spot);
             let line = lines.get(place.line as usize - 1).copied();
@@ -96,9 +96,9 @@ impl Report {
                 file: file.to_owned(),
                 place: Some(place),
                 path: tree.path(found.spot),
-                message: found.message,
-                help: found.help,
-                line: line.and_then(|line| mask::line(line, &secrets)),
+                message: show::text(&found.message),
+                help: found.help.map(|help| show::text(&help)),
+                line: line.and_then(|line| show::line(line, &secrets)),
             }
         };
         if self.faults.is_empty() {
@@ -126,14 +126,21 @@ fn column_of(line: &str, from: u32, needle: &str) -> u32 {
 impl Faults {
     /// A fault of the whole file: it cannot be read, is too large, is not text.
     pub(crate) fn of_file(file: &Path, message: impl Into<String>, help: Option<String>) -> Self {
-        let fault =
-            Fault { file: file.to_owned(), place: None, path: String::new(), message: message.into(), help, line: None };
+        let fault = Fault {
+            file: file.to_owned(),
+            place: None,
+            path: String::new(),
+            message: show::text(&message.into()),
+            help,
+            line: None,
+        };
         Faults(vec![fault])
     }
 
     /// A fault of syntax: there is no tree, only a place.
     pub(crate) fn of_syntax(file: &Path, text: &str, place: Place, message: String, help: Option<String>) -> Self {
-        let line = text.lines().nth(place.line as usize - 1).and_then(|line| mask::line(line, &[]));
+        let line = text.lines().nth(place.line as usize - 1).and_then(|line| show::line(line, &[]));
+        let message = show::text(&message);
         Faults(vec![Fault { file: file.to_owned(), place: Some(place), path: String::new(), message, help, line }])
     }
 
@@ -215,7 +222,6 @@ fn window(line: &str, column: usize) -> (String, usize) {
     const WIDTH: usize = 100;
     let at = column.saturating_sub(1);
     let start = if at > WIDTH * 3 / 4 { at - WIDTH / 2 } else { 0 };
-    let visible: String =
-        line.chars().skip(start).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible: String = line.chars().skip(start).take(WIDTH).map(show::harmless).collect();
     (visible.trim_end().to_owned(), at - start)
 }

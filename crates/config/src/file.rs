@@ -241,10 +241,24 @@ pub(crate) struct Upstream {
     #[serde(with = "period::option")]
     #[schemars(with = "Option<Period>", example = &"60s")]
     pub(crate) timeout: Option<Duration>,
-    /// How it is tried again, if not as `restart` says.
-    pub(crate) restart: Option<Restart>,
+    /// How it is tried again, where not as `restart` says.
+    pub(crate) restart: OwnRestart,
     /// Which of its tools are offered at all.
     pub(crate) tools: Tools,
+}
+
+/// How one upstream is tried again; what is left out is as `restart` says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OwnRestart {
+    /// The first wait; it doubles with each failure.
+    #[serde(with = "period::option")]
+    #[schemars(with = "Option<Period>", example = &"1s")]
+    pub(crate) first_wait: Option<Duration>,
+    /// The longest wait.
+    #[serde(with = "period::option")]
+    #[schemars(with = "Option<Period>", example = &"5m")]
+    pub(crate) max_wait: Option<Duration>,
 }
 
 /// Which of an upstream's tools are offered, by its own names for them; `*` stands for any characters.
@@ -321,6 +335,21 @@ pub fn schema() -> serde_json::Value {
     // YAML anchors need a place to stand; the docker-compose convention is a key that begins with `x-`.
     schema["patternProperties"] = serde_json::json!({ "^x-": true });
     schema
+}
+
+// === impl LogLevel ===
+
+impl LogLevel {
+    /// Its word in the config file, which is also that of `tracing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
 }
 
 // === defaults ===

@@ -168,7 +168,7 @@ impl<'a> Filler<'a> {
 
     fn variable(&self, name: &str) -> Result<String, Unfilled> {
         if !is_variable(name) {
-            let message = format!("`${{{}}}` names no variable", crate::shape::brief(name));
+            let message = format!("`${{{}}}` names no variable", crate::show::brief(name));
             let help = "write `${NAME}` or `${NAME:-default}`; `$${` is a literal `${`";
             return Err(unfilled(&format!("${{{name}"), &message, Some(help)));
         }
@@ -279,7 +279,7 @@ fn split_default(inner: &str) -> (&str, Option<&str>) {
 }
 
 fn unknown_source(name: &str, source: &str) -> Unfilled {
-    let name = crate::shape::brief(name);
+    let name = crate::show::brief(name);
     let help = match source {
         "command" | "config" => "only VS Code can answer this; use a variable in its place".to_owned(),
         _ => suggest::instead(source, ["env", "file", "input"].into_iter()).unwrap_or_default(),

@@ -40,7 +40,8 @@ struct Reader<'a, 'r> {
 /// The tree of a JSON text.
 pub(crate) fn read(text: &str, report: &mut Report) -> Result<Tree, SyntaxError> {
     let mut cursor = Cursor::new(text);
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &OPTIONS).map_err(|error| explain(&mut cursor, &error))?;
+    let parsed =
+        parse_to_ast(text, &CollectOptions::default(), &OPTIONS).map_err(|error| explain(&mut cursor, &error))?;
     let mut reader = Reader { cursor, builder: Builder::default(), report };
     let root = match parsed.value {
         Some(value) => reader.node(value, 0)?,

@@ -8,13 +8,13 @@
 //! This crate stands on the ground floor and uses no other of ours. It touches neither the process's environment nor
 //! the disk but through [`Sources`].
 
-mod sources;
 mod places;
+mod sources;
 
-mod syntax;
 mod json;
-mod yaml;
 mod node;
+mod syntax;
+mod yaml;
 
 mod clients;
 mod entry;
@@ -34,9 +34,9 @@ mod upstream;
 
 mod fault;
 mod load;
-mod mask;
 mod secret;
 mod settings;
+mod show;
 
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};

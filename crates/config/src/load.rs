@@ -22,8 +22,7 @@ pub const DEFAULT_FILE: &str = include_str!("default.yaml");
 pub const EMBEDDED_FILE: &str = include_str!("embedded.yaml");
 
 /// Folders in which clients keep their files; relative paths in them begin at the folder around.
-const CLIENT_FOLDERS: [&str; 8] =
-    [".vscode", ".cursor", ".gemini", ".claude", ".windsurf", ".zed", ".roo", ".kiro"];
+const CLIENT_FOLDERS: [&str; 8] = [".vscode", ".cursor", ".gemini", ".claude", ".windsurf", ".zed", ".roo", ".kiro"];
 
 /// The settings of the file at `path`.
 ///
@@ -33,7 +32,7 @@ pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
     let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
         .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
     let text = syntax::decode(path, &bytes)?;
-    parse(text, path, sources)
+    parse(&text, path, sources)
 }
 
 /// The settings of a text; `origin` is the file that it is from, for faults and for relative paths.
@@ -41,7 +40,7 @@ pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
-    let text = syntax::decode(origin, text.as_bytes())?;
+    let text = &*syntax::decode(origin, text.as_bytes())?;
     let mut report = Report::default();
     let (tree, format) = syntax::read(origin, text, &mut report)?;
     let schema = schema();
@@ -51,8 +50,15 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     let lost = fit(&mut ours.root, &schema, &mut report);
     let settings = match File::deserialize(&ours.root) {
         Ok(file) => {
-            let context =
-                Context { sources, file: origin, base: &base, tree: &tree, root: &ours.root, lost: &lost, theirs: ours.theirs };
+            let context = Context {
+                sources,
+                file: origin,
+                base: &base,
+                tree: &tree,
+                root: &ours.root,
+                lost: &lost,
+                theirs: ours.theirs,
+            };
             Some(resolve(file, &context, &mut report))
         }
         Err(error) => {
@@ -85,6 +91,7 @@ impl Settings {
         let nothing = |_: &str| None;
         let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
         let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
-        parse(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources).expect("the embedded file is tested to have no fault")
+        parse(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources)
+            .expect("the embedded file is tested to have no fault")
     }
 }

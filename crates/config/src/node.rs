@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::fault::Report;
+use crate::show::brief;
 
 /// Line and column in the file, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -198,8 +199,9 @@ fn push_key(path: &mut String, key: &str) {
         path.push('.');
     }
     let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-$@/".contains(c));
+    let key = brief(key);
     if plain {
-        path.push_str(key);
+        path.push_str(&key);
     } else {
         path.push_str(&format!("{key:?}"));
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::fault::Report;
 use crate::node::{Node, Spot, Value};
+use crate::show::brief;
 use crate::{suggest, units};
 
 /// The maps from which something was taken: of these it is not known what is missing.
@@ -265,13 +266,4 @@ fn found(node: &Node) -> String {
         (Value::Number(number), _) => format!("the number {}", brief(number)),
         _ => node.kind().to_owned(),
     }
-}
-
-/// The beginning of a text, without line breaks.
-pub(crate) fn brief(text: &str) -> String {
-    let mut short: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(40).is_some() {
-        short.push('…');
-    }
-    short
 }

@@ -1,5 +1,6 @@
 //! Text to tree: decides by content whether it is JSON or YAML, and bounds what is read.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::fault::{Faults, Report};
@@ -18,17 +19,25 @@ pub(crate) struct SyntaxError {
 }
 
 /// Bytes to the text they hold, or the fault that they are not text.
-pub(crate) fn decode<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str, Faults> {
+pub(crate) fn decode<'a>(file: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, Faults> {
     if bytes.len() > MAX_BYTES {
         let message = format!("larger than {} MiB", MAX_BYTES >> 20);
         return Err(Faults::of_file(file, message, Some("is this the config file?".to_owned())));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Ok(text) => Ok(with_line_feeds(text.strip_prefix('\u{feff}').unwrap_or(text))),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
             Err(Faults::of_file(file, format!("not UTF-8 text (line {line})"), Some("save it as UTF-8".to_owned())))
         }
+    }
+}
+
+/// YAML, editors and `str::lines` count the lines of old line endings differently; with `\n` alone they agree.
+fn with_line_feeds(text: &str) -> Cow<'_, str> {
+    match text.contains('\r') {
+        true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+        false => Cow::Borrowed(text),
     }
 }
 

@@ -21,7 +21,8 @@ const SMALLEST: u64 = 1 << 10;
 
 /// A duration from a millisecond to 30 days.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let millis = read(text, &TIMES).ok_or_else(|| "expected a duration such as `250ms`, `60s`, `5m` or `1h`".to_owned())?;
+    let millis =
+        read(text, &TIMES).ok_or_else(|| "expected a duration such as `250ms`, `60s`, `5m` or `1h`".to_owned())?;
     match millis {
         0 => Err("must be longer than nothing".to_owned()),
         1..=LONGEST => Ok(Duration::from_millis(millis)),

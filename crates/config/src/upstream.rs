@@ -1,5 +1,6 @@
 //! One upstream, from as written to as meant.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::node::{Place, Spot};
 use crate::resolve::Context;
 use crate::secret::Secret;
 use crate::settings::{Origin, ToolFilter, Transport, UpstreamSettings};
-use crate::shape::brief;
+use crate::show::brief;
 use crate::written::{Pairs, Text};
 
 /// What upstreams have in common unless they say otherwise.
@@ -22,8 +23,18 @@ pub(crate) struct Common<'a> {
 
 /// Headers that the protocol or HTTP itself sets.
 const RESERVED: [&str; 12] = [
-    "host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te", "accept",
-    "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name",
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+    "accept",
+    "mcp-session-id",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
 ];
 
 /// The upstream as meant; `None` when it says too little, which has been reported.
@@ -43,11 +54,11 @@ pub(crate) fn resolve(
     let report = if enabled { report } else { &mut unheard };
     check_company(name, &written, context, report);
     let timeout = written.timeout.unwrap_or(common.call);
-    let restart = written.restart.clone().unwrap_or_else(|| common.restart.clone());
-    let tools = ToolFilter {
-        allow: written.tools.allow.as_deref().map(values),
-        deny: values(&written.tools.deny),
+    let restart = Restart {
+        first_wait: written.restart.first_wait.unwrap_or(common.restart.first_wait),
+        max_wait: written.restart.max_wait.unwrap_or(common.restart.max_wait),
     };
+    let tools = ToolFilter { allow: written.tools.allow.as_deref().map(values), deny: values(&written.tools.deny) };
     Some(UpstreamSettings {
         name: String::new(),
         slug: String::new(),
@@ -155,7 +166,9 @@ fn transport(
         args: written.args.into_iter().map(|arg| Secret::shown_as(arg.value, arg.written)).collect(),
         env: environment(written.env, written.env_file, context, report),
         env_allow,
-        cwd: written.cwd.map_or_else(|| context.base.to_owned(), |cwd| context.sources.resolve(context.base, &cwd.value)),
+        cwd: written
+            .cwd
+            .map_or_else(|| context.base.to_owned(), |cwd| context.sources.resolve(context.base, &cwd.value)),
     })
 }
 
@@ -191,7 +204,8 @@ fn environment(
     report: &mut Report,
 ) -> Vec<(String, Secret)> {
     let mut variables = env_file.map(|file| env_file::read(&file, context, report)).unwrap_or_default();
-    variables.retain(|(name, _)| !env.0.iter().any(|(own, _)| own.value == *name));
+    let own: HashSet<&str> = env.0.iter().map(|(name, _)| name.value.as_str()).collect();
+    variables.retain(|(name, _)| !own.contains(name.as_str()));
     for (name, value) in env.0 {
         check_no_nul(&value, report);
         if name.value.is_empty() || name.value.contains(['=', '\0']) {
@@ -236,14 +250,15 @@ fn check_clear_text(url: &Text, headers: &Pairs<Text>, report: &mut Report) {
 }
 
 fn headers(written: &Pairs<Text>, report: &mut Report) -> Vec<(String, Secret)> {
-    let mut headers: Vec<(String, Secret)> = Vec::new();
+    let mut headers = Vec::new();
+    let mut names = HashSet::new();
     for (name, value) in &written.0 {
         let lower = name.value.to_ascii_lowercase();
         if http::HeaderName::from_bytes(name.value.as_bytes()).is_err() {
             report.fault(name.spot, "not a name for a header");
         } else if RESERVED.contains(&lower.as_str()) {
             report.fault_with_help(name.spot, "toolgate sets this header itself", "remove it");
-        } else if headers.iter().any(|(other, _)| *other == lower) {
+        } else if !names.insert(lower.clone()) {
             report.fault_with_help(name.spot, "given twice, in other letters", "remove one of the two");
         } else if http::HeaderValue::from_str(&value.value).is_err() {
             let help = "a header's value is one line of text";

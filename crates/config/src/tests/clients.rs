@@ -65,7 +65,8 @@ fn a_settings_file_with_much_else_in_it() {
         }"#,
     );
     assert_eq!(lines(&settings), ["m stdio m"]);
-    let note = ".claude.json:3:26: projects.\"/a\": the servers of this project are not taken; only those of the user are";
+    let note =
+        ".claude.json:3:26: projects.\"/a\": the servers of this project are not taken; only those of the user are";
     assert_eq!(settings.notes, [note.replace("\"/a\"", "/a")]);
 }
 
@@ -175,16 +176,40 @@ fn our_own_keys_beside_a_clients_list() {
 #[test]
 fn the_faults_of_a_clients_file_speak_its_words() {
     let cases = [
-        (r#"{"mcpServers": {"a": {"comand": "x"}}}"#, "1:23: mcpServers.a.comand: unknown key; did you mean `command`?"),
-        (r#"{"mcpServers": {"a": {"severUrl": "x"}}}"#, "1:23: mcpServers.a.severUrl: unknown key; did you mean `serverUrl`?"),
-        (r#"{"mcpServers": {"a": {"command": "x", "qqqqqq": 1}}}"#, "1:39: mcpServers.a.qqqqqq: unknown key; no client that toolgate knows has it"),
-        (r#"{"mcpServers": {"a": {"type": "ws", "url": "ws://x"}}}"#, "1:31: mcpServers.a.type: no such transport: `ws`; known here: `stdio`, `http`, `sse`"),
-        (r#"{"mcpServers": {"a": {"command": "x", "disabled": "yes"}}}"#, "1:51: mcpServers.a.disabled: expected `true` or `false`, found `yes`"),
+        (
+            r#"{"mcpServers": {"a": {"comand": "x"}}}"#,
+            "1:23: mcpServers.a.comand: unknown key; did you mean `command`?",
+        ),
+        (
+            r#"{"mcpServers": {"a": {"severUrl": "x"}}}"#,
+            "1:23: mcpServers.a.severUrl: unknown key; did you mean `serverUrl`?",
+        ),
+        (
+            r#"{"mcpServers": {"a": {"command": "x", "qqqqqq": 1}}}"#,
+            "1:39: mcpServers.a.qqqqqq: unknown key; no client that toolgate knows has it",
+        ),
+        (
+            r#"{"mcpServers": {"a": {"type": "ws", "url": "ws://x"}}}"#,
+            "1:31: mcpServers.a.type: no such transport: `ws`; known here: `stdio`, `http`, `sse`",
+        ),
+        (
+            r#"{"mcpServers": {"a": {"command": "x", "disabled": "yes"}}}"#,
+            "1:51: mcpServers.a.disabled: expected `true` or `false`, found `yes`",
+        ),
         (r#"{"mcpServers": {"a": "npx"}}"#, "1:22: mcpServers.a: expected a map of keys and values, found `npx`"),
         (r#"{"mcpServers": [1]}"#, "1:16: mcpServers: expected a map of keys and values, found a list"),
-        (r#"{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}"#, "1:40: mcpServers.a: `a` is given twice; first on line 1; remove one of the two"),
-        (r#"{"mcpServers": {"a": {}}}"#, "1:17: mcpServers.a: says nothing about how to reach it; give it a `command` to run, a `url` to call, or say which `builtin` it is"),
-        (r#"{"mcpServers": {"a": {"command": "a", "tools": {}, "excludeTools": []}}}"#, "1:52: mcpServers.a.excludeTools: `tools` is here as well; keep one of the two"),
+        (
+            r#"{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}"#,
+            "1:40: mcpServers.a: `a` is given twice; first on line 1; remove one of the two",
+        ),
+        (
+            r#"{"mcpServers": {"a": {}}}"#,
+            "1:17: mcpServers.a: says nothing about how to reach it; give it a `command` to run, a `url` to call, or say which `builtin` it is",
+        ),
+        (
+            r#"{"mcpServers": {"a": {"command": "a", "tools": {}, "excludeTools": []}}}"#,
+            "1:52: mcpServers.a.excludeTools: `tools` is here as well; keep one of the two",
+        ),
     ];
     for (text, expected) in cases {
         let faults = bad("mcp.json", text);

@@ -47,7 +47,8 @@ toolgate.yaml:14:3: upstreams.none: says nothing about how to reach it; give it 
 
 #[test]
 fn a_fault_is_shown_with_its_line_and_a_caret() {
-    let faults = World::default().parse("toolgate.yaml", "upstreams:\n  memory:\n    comand: npx\n").expect_err("a fault");
+    let faults =
+        World::default().parse("toolgate.yaml", "upstreams:\n  memory:\n    comand: npx\n").expect_err("a fault");
     let expected = "\
 toolgate.yaml:3:5: upstreams.memory.comand: unknown key; did you mean `command`?
 3 |     comand: npx
@@ -109,12 +110,24 @@ fn meaning() {
             ("limits: {request: 5TB}", "1:19: limits.request: expected a size such as `64KiB` or `4MiB`, found `5TB`"),
             ("limits: {request: 99GiB}", "1:19: limits.request: must be from `1KiB` to `1GiB`, found `99GiB`"),
             ("timeouts: {call: 0s}", "1:18: timeouts.call: must be longer than nothing, found `0s`"),
-            ("timeouts: {call: 99999999999999999999d}", "1:18: timeouts.call: expected a duration such as `250ms`, `60s`, `5m` or `1h`, found `99999999999999999999d`"),
+            (
+                "timeouts: {call: 99999999999999999999d}",
+                "1:18: timeouts.call: expected a duration such as `250ms`, `60s`, `5m` or `1h`, found `99999999999999999999d`",
+            ),
             ("allowed_hosts: ['https://a.b/c']", "1:17: allowed_hosts[0]: `https://a.b/c` is no host; write `a.b`"),
-            ("allowed_hosts: ['*']", "1:17: allowed_hosts[0]: `*` would let any web page in by DNS rebinding; name the hosts"),
+            (
+                "allowed_hosts: ['*']",
+                "1:17: allowed_hosts[0]: `*` would let any web page in by DNS rebinding; name the hosts",
+            ),
             ("allowed_origins: [a.b]", "1:19: allowed_origins[0]: `a.b` is no origin; write `https://a.b`"),
-            ("allowed_origins: ['https://a.b/']", "1:19: allowed_origins[0]: `https://a.b/` is no origin; write `https://a.b`"),
-            ("names: transparent", "1:8: names: `transparent` needs exactly one enabled upstream, there are 0; use `prefixed` or `plain`"),
+            (
+                "allowed_origins: ['https://a.b/']",
+                "1:19: allowed_origins[0]: `https://a.b/` is no origin; write `https://a.b`",
+            ),
+            (
+                "names: transparent",
+                "1:8: names: `transparent` needs exactly one enabled upstream, there are 0; use `prefixed` or `plain`",
+            ),
         ],
     );
 }
@@ -123,23 +136,53 @@ fn meaning() {
 fn upstreams() {
     let one = |upstream: &str| format!("upstreams:\n  a: {upstream}");
     let cases = [
-        ("{command: npx -y x}", "2:16: upstreams.a.command: `npx -y x` is not the name of a program; no shell reads it: write `command: npx` and `args: [-y, x]`"),
+        (
+            "{command: npx -y x}",
+            "2:16: upstreams.a.command: `npx -y x` is not the name of a program; no shell reads it: write `command: npx` and `args: [-y, x]`",
+        ),
         ("{command: ''}", "2:16: upstreams.a.command: the command is empty"),
         ("{command: \"a\\0b\"}", "2:16: upstreams.a.command: holds a NUL character"),
         ("{command: a, env: {'A=B': c}}", "2:25: upstreams.a.env.\"A=B\": not a name for a variable"),
-        ("{command: a, env: {A: }}", "2:26: upstreams.a.env.A: expected a text, found nothing; give it a value, or remove the key"),
+        (
+            "{command: a, env: {A: }}",
+            "2:26: upstreams.a.env.A: expected a text, found nothing; give it a value, or remove the key",
+        ),
         ("{command: a, headers: {A: b}}", "2:29: upstreams.a.headers.A: `headers` means nothing without `url`"),
         ("{url: 'https://a', cwd: b}", "2:30: upstreams.a.cwd: `cwd` means nothing without `command`"),
-        ("{url: 'https://u:p@a'}", "2:12: upstreams.a.url: a user name in a URL ends up in logs; put it into `headers`, as `Authorization`"),
-        ("{url: 'ws://a'}", "2:12: upstreams.a.url: `ws://a` is not the URL of a server; it begins with `https://` or `http://` and names a host"),
-        ("{url: 'https://a', headers: {Host: b}}", "2:35: upstreams.a.headers.Host: toolgate sets this header itself; remove it"),
+        (
+            "{url: 'https://u:p@a'}",
+            "2:12: upstreams.a.url: a user name in a URL ends up in logs; put it into `headers`, as `Authorization`",
+        ),
+        (
+            "{url: 'ws://a'}",
+            "2:12: upstreams.a.url: `ws://a` is not the URL of a server; it begins with `https://` or `http://` and names a host",
+        ),
+        (
+            "{url: 'https://a', headers: {Host: b}}",
+            "2:35: upstreams.a.headers.Host: toolgate sets this header itself; remove it",
+        ),
         ("{url: 'https://a', headers: {'a b': b}}", "2:35: upstreams.a.headers.\"a b\": not a name for a header"),
-        ("{url: 'https://a', headers: {x: \"b\\nc\"}}", "2:38: upstreams.a.headers.x: not a value for a header; a header's value is one line of text"),
-        ("{url: 'https://a', headers: {x: b, X: c}}", "2:41: upstreams.a.headers.X: given twice, in other letters; remove one of the two"),
-        ("{url: 'https://a', era: 2025-11-25}", "2:30: upstreams.a.era: expected one of `auto`, `legacy`, `modern`, found `2025-11-25`"),
-        ("{builtin: memry}", "2:16: upstreams.a.builtin: expected one of `time`, `memory`, `everything`, found `memry`; did you mean `memory`?"),
+        (
+            "{url: 'https://a', headers: {x: \"b\\nc\"}}",
+            "2:38: upstreams.a.headers.x: not a value for a header; a header's value is one line of text",
+        ),
+        (
+            "{url: 'https://a', headers: {x: b, X: c}}",
+            "2:41: upstreams.a.headers.X: given twice, in other letters; remove one of the two",
+        ),
+        (
+            "{url: 'https://a', era: 2025-11-25}",
+            "2:30: upstreams.a.era: expected one of `auto`, `legacy`, `modern`, found `2025-11-25`",
+        ),
+        (
+            "{builtin: memry}",
+            "2:16: upstreams.a.builtin: expected one of `time`, `memory`, `everything`, found `memry`; did you mean `memory`?",
+        ),
         ("{builtin: time, enabled: 'no'}", "2:31: upstreams.a.enabled: expected `true` or `false`, found `no`"),
-        ("{command: a, env_file: b.env}", "2:29: upstreams.a.env_file: the file `/work/b.env` cannot be read: entity not found"),
+        (
+            "{command: a, env_file: b.env}",
+            "2:29: upstreams.a.env_file: the file `/work/b.env` cannot be read: entity not found",
+        ),
     ];
     for (upstream, expected) in cases {
         each("toolgate.yaml", &[(&one(upstream), expected)]);
@@ -147,7 +190,10 @@ fn upstreams() {
     each(
         "toolgate.yaml",
         &[
-            ("upstreams:\n  a b: {builtin: time}\n  A-b: {builtin: time}", "3:3: upstreams.A-b: its tools would be named `A-b__…`, as those of `a b` are; rename one of the two"),
+            (
+                "upstreams:\n  a b: {builtin: time}\n  A-b: {builtin: time}",
+                "3:3: upstreams.A-b: its tools would be named `A-b__…`, as those of `a b` are; rename one of the two",
+            ),
             ("upstreams:\n  '': {builtin: time}", "2:3: upstreams.\"\": an upstream needs a name"),
         ],
     );

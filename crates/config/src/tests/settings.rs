@@ -28,6 +28,7 @@ fn a_file_of_ours_with_one_upstream_of_each_kind() {
         r#"
 listen: [127.0.0.1:0, "[::1]:8665", localhost:9000]
 names: plain
+restart: {first_wait: 3s}
 upstreams:
   memory:
     command: npx
@@ -58,8 +59,9 @@ upstreams:
     assert_eq!(revealed(env), [("KEY", "x"), ("PORT", "8080")]);
     assert!(env_allow.contains(&"PATH".to_owned()) && env_allow.last() == Some(&"HTTPS_PROXY".to_owned()));
     assert_eq!(cwd, Path::new("/work/dir"));
-    assert_eq!((memory.timeout, memory.restart.max_wait), (Duration::from_secs(60), Duration::from_secs(5)));
-    assert_eq!(memory.origin.to_string(), "toolgate.yaml:5:3");
+    let waits = (memory.timeout, memory.restart.first_wait, memory.restart.max_wait);
+    assert_eq!(waits, (Duration::from_secs(60), Duration::from_secs(3), Duration::from_secs(5)));
+    assert_eq!(memory.origin.to_string(), "toolgate.yaml:6:3");
 
     let remote = upstream(&settings, "remote");
     let Transport::Http { url, headers } = &remote.transport else { panic!("{remote:?}") };
@@ -84,11 +86,8 @@ fn paths_begin_at_the_file_and_tilde_is_home() {
             other => panic!("not a process: {other:?}"),
         })
         .collect();
-    let expected = [
-        ("/etc/toolgate/run.sh", "/etc/toolgate/../x"),
-        ("/home/ada/bin/b", "/etc/toolgate"),
-        ("c", "/etc/toolgate"),
-    ];
+    let expected =
+        [("/etc/toolgate/run.sh", "/etc/toolgate/../x"), ("/home/ada/bin/b", "/etc/toolgate"), ("c", "/etc/toolgate")];
     assert_eq!(programs, expected.map(|(command, cwd)| (command.into(), cwd.into())));
     assert_eq!(settings.state_dir, Some("/home/ada/state".into()));
 }
@@ -204,7 +203,8 @@ fn what_is_no_fault_but_worth_knowing_is_noted() {
 
 #[test]
 fn hosts_and_origins_are_taken_in_lower_case() {
-    let text = "allowed_hosts: [MCP.example.com, 'x:8443', '[::1]:80']\nallowed_origins: ['https://Chat.example.com:8443']";
+    let text =
+        "allowed_hosts: [MCP.example.com, 'x:8443', '[::1]:80']\nallowed_origins: ['https://Chat.example.com:8443']";
     let settings = good("toolgate.yaml", text);
     assert_eq!(settings.allowed_hosts, ["mcp.example.com", "x:8443", "[::1]:80"]);
     assert_eq!(settings.allowed_origins, ["https://chat.example.com:8443"]);

@@ -1,4 +1,4 @@
-//! Lines of the file as they may be shown: with what looks like a secret hidden.
+//! Text of the file as it may be shown: without secrets, and without what a terminal would act upon.
 //!
 //! A fault shows the line it is about, and that text ends up in terminals, CI logs and bug reports.
 
@@ -74,4 +74,24 @@ fn looks_like_key(word: &str) -> bool {
 
 fn stars(text: &str) -> String {
     "*".repeat(text.chars().count())
+}
+
+/// The beginning of a text.
+pub(crate) fn brief(text: &str) -> String {
+    let mut short: String = text.chars().take(40).map(harmless).collect();
+    if text.chars().nth(40).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// A text on one line, without what a terminal would act upon.
+pub(crate) fn text(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+/// A space for control characters and for those that change the direction of text or cannot be seen.
+pub(crate) fn harmless(c: char) -> char {
+    let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    if c.is_control() || hidden { ' ' } else { c }
 }
