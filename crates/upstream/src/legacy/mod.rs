@@ -10,13 +10,13 @@ mod question;
 mod session;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::Level;
 use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code};
@@ -36,6 +36,8 @@ use session::Opened;
 pub(crate) use call::LegacyCall;
 pub(crate) use session::Session;
 
+/// Many servers ask for roots as soon as they are initialized. That concerns no call, even if one is in flight by then.
+const GREETING: Duration = Duration::from_secs(5);
 /// No level was set yet; greater than any.
 const UNSET: u8 = u8::MAX;
 
@@ -53,6 +55,8 @@ pub(crate) struct Legacy {
     level: AtomicU8,
     /// Held while one is being set.
     setting: tokio::sync::Mutex<()>,
+    /// Until then, an unaddressed question for roots is taken for a greeting; `None` once there was one.
+    greeting: Mutex<Option<Instant>>,
 }
 
 /// What carries a legacy link.
@@ -89,8 +93,18 @@ impl Legacy {
     /// Ends the handshake: from here on the link takes messages.
     pub(crate) async fn settle(wire: Wire, peer: Peer, surroundings: Surroundings) -> Result<Arc<Self>, Failure> {
         let Surroundings { changes, park, around, timeouts, limits } = surroundings;
-        let setting = tokio::sync::Mutex::default();
-        let link = Arc::new(Self { wire, peer, changes, park, around, timeouts, limits, level: AtomicU8::new(UNSET), setting });
+        let link = Arc::new(Self {
+            wire,
+            peer,
+            changes,
+            park,
+            around,
+            timeouts,
+            limits,
+            level: AtomicU8::new(UNSET),
+            setting: tokio::sync::Mutex::default(),
+            greeting: Mutex::new(Some(Instant::now() + GREETING)),
+        });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
         match &link.wire {
@@ -101,7 +115,7 @@ impl Legacy {
             Wire::Http(session) => {
                 session.settle(house);
                 session.deliver(initialized, timeouts.connect).await?;
-                session.listen(&link.around.tasks, timeouts.probe).await;
+                session.listen(&link.around.tasks).await;
             }
         }
         Ok(link)
@@ -299,6 +313,7 @@ impl Legacy {
     fn unaddressed_request(&self, request: Request) {
         match request.method {
             Method::Ping => self.respond(&request, Ok(Object::new().to_json())),
+            Method::RootsList if self.is_greeting() => self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#))),
             Method::Sample | Method::Elicit | Method::RootsList => match self.flight().askable() {
                 1 => {
                     if let Err(Arrival::Question(request)) = self.flight().offer(Arrival::Question(request), |traits| traits.asks) {
@@ -314,6 +329,13 @@ impl Legacy {
             },
             _ => self.respond(&request, Err(unknown(&request.method))),
         }
+    }
+}
+
+impl Legacy {
+    fn is_greeting(&self) -> bool {
+        let until = self.greeting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        until.is_some_and(|until| Instant::now() < until)
     }
 }
 

@@ -29,6 +29,9 @@ const PUSH: Duration = Duration::from_secs(10);
 const DELETE: Duration = Duration::from_secs(2);
 /// Before a stream is opened again, unless the server says.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the stream may take to stand before the upstream counts as ready without it. Some servers send the head of that
+/// answer together with the first event only, so there is no waiting for it.
+const STANDING: Duration = Duration::from_millis(300);
 /// The most a server may make us wait.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
@@ -158,8 +161,9 @@ impl Session {
         });
     }
 
-    /// Opens the stream for what belongs to no POST, and keeps it open. Returns once the first one stands or is declined.
-    pub(crate) async fn listen(self: &Arc<Self>, tasks: &TaskTracker, patience: Duration) {
+    /// Opens the stream for what belongs to no POST, and keeps it open. Returns once the first one stands, is declined, or
+    /// is slow to come.
+    pub(crate) async fn listen(self: &Arc<Self>, tasks: &TaskTracker) {
         let (live, standing) = oneshot::channel();
         let session = self.clone();
         tasks.spawn(async move {
@@ -167,7 +171,7 @@ impl Session {
             lost.run_until_cancelled(session.keep_listening(live)).await;
         });
         // Dropped when declined.
-        let _ = timeout(patience, standing).await;
+        let _ = timeout(STANDING, standing).await;
     }
 
     async fn keep_listening(self: Arc<Self>, live: oneshot::Sender<()>) {
