@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toolgate_protocol::meta::{self, RequestMeta};
 use toolgate_protocol::{Json, Member, Method, Object, Revision, RpcError, code};
 
-use crate::answer::{answer, capabilities, not_found, server_info};
+use crate::answer::{answer, capabilities, server_info};
 use crate::ask::Question;
 use crate::call::{Answers, Call, Client, Halt};
 use crate::outbox::Outbox;
@@ -30,7 +30,6 @@ pub(crate) async fn respond(
     let envelope = RequestMeta::read(params)?;
     let result = match method {
         Method::Discover => Ok(discover(server)),
-        method if is_legacy(method) => Err(not_found(method)),
         method => one_round(server, seal, method, params, envelope, outbox).await,
     };
     Ok(signed(server, result?))
@@ -45,11 +44,6 @@ pub(crate) fn signed(server: &Server, mut result: Object) -> Object {
 /// Puts a result's type before its members.
 pub(crate) fn typed(result_type: &str, result: Object) -> Object {
     std::iter::once(Member::new("resultType", Json::string(result_type))).chain(result.into_members()).collect()
-}
-
-/// The legacy methods that have no modern meaning even where the era-independent part would answer them.
-fn is_legacy(method: &Method) -> bool {
-    matches!(method, Method::Initialize | Method::Ping | Method::SetLevel | Method::Subscribe | Method::Unsubscribe)
 }
 
 fn discover(server: &Server) -> Object {
