@@ -94,6 +94,9 @@ async fn distances_are_told_in_words_days_and_seconds() {
     assert_eq!(there["words"], "1 month 3 days 9 hours 54 minutes 54 seconds");
     assert_eq!(there["iso"], "P1M3DT9H54M54S");
     assert_eq!((&there["calendar_days"], &there["seconds"]), (&json!(34), &json!(2_886_894)));
+    let zones =
+        json!({"from": "2026-11-21T09:00[Asia/Tokyo]", "to": "2026-11-22T09:00[America/New_York]", "zone": "UTC"});
+    assert_eq!(call("time_between", zones).await["words"], "1 day 14 hours");
     let back =
         call("time_between", json!({"from": "2026-12-25", "to": "2026-12-24", "zone": "UTC", "largest_unit": "hours"}))
             .await;
