@@ -21,7 +21,10 @@ fuzz_target!(|input: &[u8]| {
             Err(faults) => {
                 let lines = input.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
                 for fault in faults.iter() {
-                    assert!(fault.place.is_none_or(|place| place.line as usize <= lines + 1), "beyond the end: {fault}");
+                    assert!(
+                        fault.place.is_none_or(|place| place.line as usize <= lines + 1),
+                        "beyond the end: {fault}"
+                    );
                     assert!(!fault.message.is_empty(), "a fault without words");
                 }
                 assert!(!faults.pretty().is_empty(), "faults without words");

@@ -4,6 +4,10 @@
 mod bench;
 mod clients;
 mod conformance;
+mod fuzz;
+mod tidy;
+
+use std::path::Path;
 
 use clap::Parser;
 
@@ -11,6 +15,10 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
+    /// Holds the laws of ARCHITECTURE.md: floors, eras, names, lengths, lock files.
+    Tidy(tidy::Args),
+    /// Feeds the envelope, the framings and the config with bytes that look for what breaks them.
+    Fuzz(fuzz::Args),
     /// Runs the official MCP conformance suite through toolgate, in all four cells of client era and upstream era.
     Conformance(conformance::Args),
     /// Lists and calls through a running toolgate with MCP clients that we did not write.
@@ -20,9 +28,24 @@ enum Chore {
 }
 
 fn main() -> anyhow::Result<()> {
-    match Chore::parse() {
-        Chore::Conformance(args) => conformance::run(args),
-        Chore::Clients(args) => clients::run(args),
-        Chore::Bench(args) => bench::run(args),
+    Chore::parse().run()
+}
+
+// === impl Chore ===
+
+impl Chore {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Chore::Tidy(args) => tidy::run(args),
+            Chore::Fuzz(args) => fuzz::run(args),
+            Chore::Conformance(args) => conformance::run(args),
+            Chore::Clients(args) => clients::run(args),
+            Chore::Bench(args) => bench::run(args),
+        }
     }
+}
+
+/// The root of the repository: this crate's parent folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate xtask lies in a folder of the repository")
 }
