@@ -10,11 +10,16 @@ use std::error::Error;
 use std::time::Instant;
 
 use toolgate_protocol::{Event, Json, Method, Object, UpstreamName};
-use toolgate_upstream::{Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, StdioConfig, Timeouts, Transport, Upstream, own_meta};
+use toolgate_upstream::{
+    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, StdioConfig, Timeouts, Transport, Upstream, own_meta,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let call = args.iter().position(|arg| arg == "--call").map(|at| args.split_off(at));
     let era = match args.first().map(String::as_str) {
@@ -37,14 +42,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let peer = upstream.ready(tokio::time::Instant::now() + Timeouts::default().connect).await?;
     println!("era {} revision {} after {:?}", peer.era, peer.revision, began.elapsed());
     println!("server {} capabilities {}", peer.server_info.as_str(), peer.capabilities.to_json().as_str());
-    for (method, member) in [(Method::ToolsList, "tools"), (Method::PromptsList, "prompts"), (Method::ResourcesList, "resources")] {
+    for (method, member) in
+        [(Method::ToolsList, "tools"), (Method::PromptsList, "prompts"), (Method::ResourcesList, "resources")]
+    {
         let names = match upstream.ask(method.clone(), Object::new()).await {
             Ok(result) => names(&result, member),
             Err(error) => error.to_string(),
         };
         println!("{method}: {names}");
     }
-    if let Some([_, tool, arguments]) = call.as_deref().map(|call| <&[String; 3]>::try_from(call)).transpose()? {
+    if let Some([_, tool, arguments]) = call.as_deref().map(<&[String; 3]>::try_from).transpose()? {
         show_call(&upstream, &peer, tool, arguments).await?;
     }
     while let Ok(change) = changes.try_recv() {
@@ -77,7 +84,12 @@ fn names(result: &Json, member: &str) -> String {
 }
 
 /// Calls a tool as a client that has every capability and answers every question with nonsense.
-async fn show_call(upstream: &Upstream, peer: &toolgate_upstream::Peer, tool: &str, arguments: &str) -> Result<(), Box<dyn Error>> {
+async fn show_call(
+    upstream: &Upstream,
+    peer: &toolgate_upstream::Peer,
+    tool: &str,
+    arguments: &str,
+) -> Result<(), Box<dyn Error>> {
     let capabilities = Json::literal(r#"{"sampling":{},"roots":{},"elicitation":{"form":{},"url":{}}}"#);
     let meta = own_meta(toolgate_protocol::Revision::LATEST_MODERN)
         .with(toolgate_protocol::meta::CAPABILITIES, capabilities)
@@ -89,21 +101,35 @@ async fn show_call(upstream: &Upstream, peer: &toolgate_upstream::Peer, tool: &s
         .with("_meta", meta.to_json());
     println!("calling {tool} over {}", peer.era);
     for _round in 0..5 {
-        let mut reply = upstream.send(Call { method: Method::ToolsCall, params: params.clone(), param_headers: Vec::new() }).await;
+        let mut reply =
+            upstream.send(Call { method: Method::ToolsCall, params: params.clone(), param_headers: Vec::new() }).await;
         while let Some(event) = reply.next().await {
             match event {
                 Event::Notification(notification) => println!("  {} {:?}", notification.method, notification.params),
-                Event::Done(Err(error)) => return Ok(println!("  error {error} {:?}", error.data)),
+                Event::Done(Err(error)) => {
+                    println!("  error {error} {:?}", error.data);
+                    return Ok(());
+                }
                 Event::Done(Ok(result)) => {
                     println!("  result {}", result.as_str().chars().take(600).collect::<String>());
                     let result = result.object()?;
                     let Some(questions) = result.child("inputRequests") else { return Ok(()) };
-                    let answer = |question: &toolgate_protocol::Member| match question.value.object().ok().and_then(|q| q.string("method")).as_deref() {
+                    let answer = |question: &toolgate_protocol::Member| match question
+                        .value
+                        .object()
+                        .ok()
+                        .and_then(|q| q.string("method"))
+                        .as_deref()
+                    {
                         Some("roots/list") => Json::literal(r#"{"roots":[{"uri":"file:///tmp"}]}"#),
-                        Some("sampling/createMessage") => Json::literal(r#"{"role":"assistant","model":"m","content":{"type":"text","text":"four"}}"#),
+                        Some("sampling/createMessage") => {
+                            Json::literal(r#"{"role":"assistant","model":"m","content":{"type":"text","text":"four"}}"#)
+                        }
                         _ => Json::literal(r#"{"action":"accept","content":{}}"#),
                     };
-                    let answers = questions.members().fold(Object::new(), |all, question| all.with(question.name(), answer(question)));
+                    let answers = questions
+                        .members()
+                        .fold(Object::new(), |all, question| all.with(question.name(), answer(question)));
                     params.set("inputResponses", answers.to_json());
                     match result.get("requestState") {
                         Some(state) => params.set("requestState", state.clone()),

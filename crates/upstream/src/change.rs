@@ -38,7 +38,9 @@ impl Change {
             Method::ResourcesChanged => Some(Self::ResourcesChanged),
             Method::ResourceUpdated => {
                 let mut params = notification.params.clone();
-                toolgate_protocol::meta::edit(&mut params, |meta| meta.retain(|member| !toolgate_protocol::meta::is_per_hop(member.name())));
+                toolgate_protocol::meta::edit(&mut params, |meta| {
+                    meta.retain(|member| !toolgate_protocol::meta::is_per_hop(member.name()))
+                });
                 Some(Self::ResourceUpdated { uri: params.string("uri")?, params })
             }
             Method::LogMessage => Some(Self::Log { params: notification.params.clone() }),

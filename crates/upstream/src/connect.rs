@@ -95,7 +95,9 @@ impl Connector {
                 Err(other) => Err(declined(other)),
             },
             // Servers exist that end on any request before `initialize`.
-            Err(Failure::Closed(_) | Failure::NotTaken(_)) if self.config.era == EraPin::Auto => self.initialize_anew(child).await,
+            Err(Failure::Closed(_) | Failure::NotTaken(_)) if self.config.era == EraPin::Auto => {
+                self.initialize_anew(child).await
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -122,7 +124,8 @@ impl Connector {
         if self.config.era == EraPin::Modern {
             return self.judge(&outcome_of(&mut discover).await?);
         }
-        let mut initialize = mux.call(Method::Initialize, legacy::initialize_params(), HANDSHAKE, within, |_, _| {}).await?;
+        let mut initialize =
+            mux.call(Method::Initialize, legacy::initialize_params(), HANDSHAKE, within, |_, _| {}).await?;
         let (mut no_modern, mut no_legacy) = (false, None);
         loop {
             tokio::select! {
@@ -154,7 +157,8 @@ impl Connector {
     }
 
     async fn initialize(&self, mux: &Arc<Mux>) -> Result<Peer, Ask> {
-        let result = mux.ask(Method::Initialize, legacy::initialize_params(), HANDSHAKE, self.config.timeouts.connect).await?;
+        let result =
+            mux.ask(Method::Initialize, legacy::initialize_params(), HANDSHAKE, self.config.timeouts.connect).await?;
         era::initialized(&result).map_err(|why| Ask::Failed(Failure::Refused(why)))
     }
 
@@ -175,13 +179,19 @@ impl Connector {
     }
 
     async fn over_sse(&self, place: &HttpConfig) -> Result<(Peer, Link), Failure> {
-        let connecting = sse::connect(self.endpoint(place)?, &self.surroundings.around.tasks, self.config.timeouts.connect);
+        let connecting =
+            sse::connect(self.endpoint(place)?, &self.surroundings.around.tasks, self.config.timeouts.connect);
         let mux = Unsettled(Some(connecting.await?));
         let peer = self.initialize(mux.get()).await.map_err(declined)?;
         self.legacy_over(mux, peer).await
     }
 
-    async fn over_http(&self, place: &HttpConfig, expected: Option<Era>, failures: u32) -> Result<(Peer, Link), Failure> {
+    async fn over_http(
+        &self,
+        place: &HttpConfig,
+        expected: Option<Era>,
+        failures: u32,
+    ) -> Result<(Peer, Link), Failure> {
         if expected == Some(Era::Legacy) {
             match self.initialize_over_http(place).await {
                 // What was remembered does not hold any more.
@@ -195,7 +205,9 @@ impl Connector {
                 let link = Modern::over_http(http, self.surroundings.changes.clone());
                 Ok((peer, Link::Modern(link)))
             }
-            Found::Legacy | Found::Initialized(_) => self.initialize_over_http(place).await.map_err(NoSession::into_failure),
+            Found::Legacy | Found::Initialized(_) => {
+                self.initialize_over_http(place).await.map_err(NoSession::into_failure)
+            }
         }
     }
 
@@ -229,13 +241,15 @@ impl Connector {
         let text = Request::new(seat.request_id(), Method::Initialize, legacy::initialize_params()).encode();
         let answer = endpoint.post(text, endpoint.post_headers()).await.map_err(NoSession::Failed)?;
         let session = answer.session.clone();
-        let (status, outcome, refusal) = read_outcome(seat.id(), answer, endpoint.depth()).await.map_err(NoSession::Failed)?;
+        let (status, outcome, refusal) =
+            read_outcome(seat.id(), answer, endpoint.depth()).await.map_err(NoSession::Failed)?;
         let failure = match (status, outcome) {
             (200..300, Some(Ok(result))) => {
                 let peer = era::initialized(&result).map_err(|why| NoSession::Declined(Failure::Refused(why)))?;
                 let session = Session::new(endpoint, session, peer.revision, flight);
                 let wire = Wire::Http(session);
-                let link = Legacy::settle(wire, peer.clone(), self.surroundings.clone()).await.map_err(NoSession::Failed)?;
+                let link =
+                    Legacy::settle(wire, peer.clone(), self.surroundings.clone()).await.map_err(NoSession::Failed)?;
                 return Ok((peer, Link::Legacy(link)));
             }
             (300..=399 | 401 | 403 | 429 | 500.., _) => return Err(NoSession::Failed(refusal)),

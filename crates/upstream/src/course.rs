@@ -48,7 +48,11 @@ pub(crate) struct Around {
 /// Runs a call up to its outcome, or up to the first event before that. `permit` is given back at the end.
 ///
 /// A failure comes back as such only if nothing was passed on, so that the caller may try again.
-pub(crate) async fn run<C: Course>(mut course: C, around: &Around, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+pub(crate) async fn run<C: Course>(
+    mut course: C,
+    around: &Around,
+    permit: OwnedSemaphorePermit,
+) -> Result<Reply, Failure> {
     let first = tokio::select! {
         biased;
         () = around.stopped.cancelled() => Step::Lost(Failure::Stopped),

@@ -38,7 +38,12 @@ pub(crate) fn judge(outcome: &Outcome) -> Verdict {
     match outcome {
         Ok(result) => discovered(result).map_or(Verdict::Legacy, Verdict::Modern),
         Err(error) if error.code == code::UNSUPPORTED_REVISION => {
-            let supported = error.data.as_ref().and_then(|data| data.object().ok()).map(|data| versions(&data, "supported")).unwrap_or_default();
+            let supported = error
+                .data
+                .as_ref()
+                .and_then(|data| data.object().ok())
+                .map(|data| versions(&data, "supported"))
+                .unwrap_or_default();
             if supported.is_empty() || supported.iter().any(|revision| revision.era() == Era::Legacy) {
                 Verdict::Legacy
             } else {
@@ -61,7 +66,8 @@ fn versions(object: &Object, member: &str) -> Vec<Revision> {
 
 fn discovered(result: &Json) -> Option<Peer> {
     let result = result.object().ok()?;
-    let mutual = versions(&result, "supportedVersions").into_iter().filter(|revision| Revision::MODERN.contains(revision));
+    let mutual =
+        versions(&result, "supportedVersions").into_iter().filter(|revision| Revision::MODERN.contains(revision));
     let revision = mutual.max()?;
     let meta = result.child("_meta").unwrap_or_default();
     Some(Peer {

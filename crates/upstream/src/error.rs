@@ -64,9 +64,8 @@ impl Failure {
 
     /// What the client is told.
     pub fn to_rpc(&self, upstream: &UpstreamName) -> RpcError {
-        let data = Object::new()
-            .with("upstream", Json::string(upstream.as_str()))
-            .with("reason", Json::string(self.reason()));
+        let data =
+            Object::new().with("upstream", Json::string(upstream.as_str())).with("reason", Json::string(self.reason()));
         RpcError::new(code::INTERNAL_ERROR, format!("upstream `{upstream}` {self}")).with_data(data.to_json())
     }
 }
@@ -82,7 +81,9 @@ pub(crate) fn neutral(text: &str, longest: usize) -> String {
 
 /// Control characters move the cursor; bidirectional and zero-width ones make a line read as something else.
 fn is_harmless(c: char) -> bool {
-    c == '\t' || !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+    c == '\t'
+        || !(c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
 }
 
 #[cfg(test)]

@@ -162,9 +162,9 @@ impl Flight {
     /// Ends the only call in flight, if there is exactly one: what could not be read was most likely its answer.
     pub(crate) fn fail_only(&self, failure: Failure) {
         let mut table = self.table();
-        if let (1, Some(&id)) = (table.slots.len(), table.slots.keys().next()) {
-            if let Some(slot) = table.slots.remove(&id) {
-                slot.last.send(Arrival::Lost(failure));
+        if table.slots.len() == 1 {
+            for (_, slot) in table.slots.drain() {
+                slot.last.send(Arrival::Lost(failure.clone()));
             }
         }
     }
@@ -187,7 +187,8 @@ impl Flight {
             std::mem::take(&mut table.slots)
         };
         for slot in slots.into_values() {
-            let failure = if slot.begun { Failure::Closed(reason.to_owned()) } else { Failure::NotTaken(reason.to_owned()) };
+            let failure =
+                if slot.begun { Failure::Closed(reason.to_owned()) } else { Failure::NotTaken(reason.to_owned()) };
             slot.last.send(Arrival::Lost(failure));
         }
     }

@@ -74,12 +74,24 @@ impl Endpoint {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        Self { host: host.clone(), url: config.url.clone(), headers, message_bytes: limits.message_bytes, depth: limits.depth }
+        Self {
+            host: host.clone(),
+            url: config.url.clone(),
+            headers,
+            message_bytes: limits.message_bytes,
+            depth: limits.depth,
+        }
     }
 
     /// The same place under another URL of the same origin.
     pub(crate) fn at(&self, url: Uri) -> Self {
-        Self { host: self.host.clone(), url, headers: self.headers.clone(), message_bytes: self.message_bytes, depth: self.depth }
+        Self {
+            host: self.host.clone(),
+            url,
+            headers: self.headers.clone(),
+            message_bytes: self.message_bytes,
+            depth: self.depth,
+        }
     }
 
     /// The URL.
@@ -140,7 +152,8 @@ impl Endpoint {
         } else {
             let what = if content_type.is_empty() { "nothing".into() } else { neutral(content_type, 60) };
             // Only a few words of an error are of interest, and not having them is no other error.
-            let text = if head.status.is_success() { Bytes::new() } else { read(body, ERROR_BODY).await.unwrap_or_default() };
+            let text =
+                if head.status.is_success() { Bytes::new() } else { read(body, ERROR_BODY).await.unwrap_or_default() };
             Body::Other(what, text)
         };
         Ok(Answer { status: head.status, session: head.headers.get(&SESSION).cloned(), body })
@@ -229,12 +242,18 @@ impl Answer {
     pub(crate) fn refusal(&self) -> Failure {
         let status = self.status.as_u16();
         Failure::Refused(match status {
-            401 | 403 => format!("it wants other credentials (HTTP {status}); set `headers: {{Authorization: …}}` for it"),
-            300..=399 => format!("it redirects (HTTP {status}), which is not followed; configure the URL it redirects to"),
+            401 | 403 => {
+                format!("it wants other credentials (HTTP {status}); set `headers: {{Authorization: …}}` for it")
+            }
+            300..=399 => {
+                format!("it redirects (HTTP {status}), which is not followed; configure the URL it redirects to")
+            }
             404 | 405 => format!("nothing answers MCP at this URL (HTTP {status}); check its path"),
             429 => "it is asked too often (HTTP 429)".to_owned(),
             200..300 => match &self.body {
-                Body::Other(what, _) => format!("it answered with {what} instead of JSON or events (HTTP {status}); check the URL"),
+                Body::Other(what, _) => {
+                    format!("it answered with {what} instead of JSON or events (HTTP {status}); check the URL")
+                }
                 Body::Json(_) | Body::Events(_) => format!("its answer fits no request (HTTP {status})"),
             },
             _ => format!("HTTP {status}"),
@@ -260,7 +279,9 @@ impl EventStream {
                         self.decoder.push(data);
                     }
                 }
-                Some(Err(error)) => return Err(Failure::Closed(format!("its event stream broke off: {}", root(&error)))),
+                Some(Err(error)) => {
+                    return Err(Failure::Closed(format!("its event stream broke off: {}", root(&error))));
+                }
             }
         }
     }

@@ -8,10 +8,9 @@
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
 //! that wait for a client. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
 
-pub mod config;
-pub mod upstream;
 mod backoff;
 mod change;
+pub mod config;
 mod connect;
 mod course;
 mod era;
@@ -29,6 +28,7 @@ mod process;
 mod sse;
 mod stdio;
 mod supervise;
+pub mod upstream;
 mod watch;
 mod watchdog;
 

@@ -67,7 +67,11 @@ impl Listener {
                         self.tell_all();
                     }
                     for uri in &wanted {
-                        let status = if agreed.iter().any(|other| other == &**uri) { Status::Live } else { Status::Refused(not_watched(uri)) };
+                        let status = if agreed.iter().any(|other| other == &**uri) {
+                            Status::Live
+                        } else {
+                            Status::Refused(not_watched(uri))
+                        };
                         self.wishes.settle(uri, status);
                     }
                 }
@@ -141,13 +145,15 @@ impl Listener {
     }
 
     async fn open(&self, filter: Object) -> Result<(Listening, Vec<String>), NoListen> {
-        let params = Object::new().with("notifications", filter.to_json()).with("_meta", own_meta(self.peer.revision).to_json());
+        let params =
+            Object::new().with("notifications", filter.to_json()).with("_meta", own_meta(self.peer.revision).to_json());
         let mut listening = self.link.listen(params, ACKNOWLEDGE).await.map_err(NoListen::Failed)?;
         loop {
             match listening.next().await {
                 Told::Notification(notification) if notification.method == Method::Acknowledged => {
                     let agreed = notification.params.child("notifications").unwrap_or_default();
-                    let uris = agreed.get("resourceSubscriptions").and_then(|uris| uris.array().ok()).unwrap_or_default();
+                    let uris =
+                        agreed.get("resourceSubscriptions").and_then(|uris| uris.array().ok()).unwrap_or_default();
                     return Ok((listening, uris.iter().filter_map(Json::as_string).collect()));
                 }
                 Told::Notification(notification) => self.tell(Change::told_by(&notification)),
@@ -191,5 +197,6 @@ impl Listener {
 }
 
 fn not_watched(uri: &str) -> RpcError {
-    RpcError::new(code::INVALID_PARAMS, "the upstream does not watch this resource").with_data(Object::new().with("uri", Json::string(uri)).to_json())
+    RpcError::new(code::INVALID_PARAMS, "the upstream does not watch this resource")
+        .with_data(Object::new().with("uri", Json::string(uri)).to_json())
 }

@@ -12,7 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::{self, Level};
-use toolgate_protocol::{Id, Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code, header};
+use toolgate_protocol::{
+    Id, Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code,
+    header,
+};
 
 use crate::change::Change;
 use crate::course::{self, Around, Course, Step};
@@ -35,7 +38,7 @@ pub(crate) struct Modern {
 
 #[derive(Debug)]
 enum Wire {
-    Http(ModernHttp),
+    Http(Box<ModernHttp>),
     Mux(Arc<Mux>),
 }
 
@@ -54,14 +57,17 @@ pub fn own_meta(revision: Revision) -> Object {
     Object::new()
         .with(meta::REVISION, Json::string(revision.as_str()))
         .with(meta::CAPABILITIES, Json::literal("{}"))
-        .with(meta::CLIENT_INFO, Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)))
+        .with(
+            meta::CLIENT_INFO,
+            Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)),
+        )
 }
 
 // === impl Modern ===
 
 impl Modern {
     pub(crate) fn over_http(http: ModernHttp, changes: broadcast::Sender<Change>) -> Arc<Self> {
-        Arc::new(Self { wire: Wire::Http(http), changes })
+        Arc::new(Self { wire: Wire::Http(Box::new(http)), changes })
     }
 
     pub(crate) fn over_mux(mux: Arc<Mux>, changes: broadcast::Sender<Change>) -> Arc<Self> {
@@ -95,7 +101,13 @@ impl Modern {
     }
 
     /// Runs a call.
-    pub(crate) async fn call(&self, call: Call, within: Duration, around: &Around, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+    pub(crate) async fn call(
+        &self,
+        call: Call,
+        within: Duration,
+        around: &Around,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Reply, Failure> {
         let Call { method, mut params, param_headers } = call;
         withhold_tasks(&mut params);
         match &self.wire {
@@ -132,7 +144,10 @@ impl House for Modern {
             Message::Request(request) => {
                 let outcome = match request.method {
                     Method::Ping => Ok(Object::new().to_json()),
-                    other => Err(RpcError::new(code::METHOD_NOT_FOUND, format!("a modern server may not request `{}`", crate::error::neutral(other.as_str(), 60)))),
+                    other => Err(RpcError::new(
+                        code::METHOD_NOT_FOUND,
+                        format!("a modern server may not request `{}`", crate::error::neutral(other.as_str(), 60)),
+                    )),
                 };
                 if let Wire::Mux(mux) = &self.wire {
                     mux.push(Response::new(request.id, outcome).encode());
@@ -148,16 +163,20 @@ impl Modern {
     fn unaddressed(&self, notification: Notification) {
         let unclaimed = match (&notification.method, &self.wire) {
             // A log message names no call. Only calls that want some cause any.
-            (Method::LogMessage, Wire::Mux(mux)) => match mux.flight().offer(Arrival::Notification(notification), |traits| traits.logs.is_some()) {
-                Err(Arrival::Notification(notification)) => notification,
-                _ => return,
-            },
+            (Method::LogMessage, Wire::Mux(mux)) => {
+                match mux.flight().offer(Arrival::Notification(notification), |traits| traits.logs.is_some()) {
+                    Err(Arrival::Notification(notification)) => notification,
+                    _ => return,
+                }
+            }
             _ => notification,
         };
         match Change::told_by(&unclaimed) {
             // Nobody may be listening.
             Some(change) => drop(self.changes.send(change)),
-            None => tracing::debug!(method = %crate::error::neutral(unclaimed.method.as_str(), 60), "a notification was dropped"),
+            None => {
+                tracing::debug!(method = %crate::error::neutral(unclaimed.method.as_str(), 60), "a notification was dropped")
+            }
         }
     }
 }
@@ -192,7 +211,12 @@ impl ModernHttp {
     }
 
     /// Sends one request and returns what came back, unjudged, with the request's id.
-    pub(crate) async fn send(&self, method: &Method, params: Object, param_headers: &[(String, String)]) -> Result<(u64, Answer), Failure> {
+    pub(crate) async fn send(
+        &self,
+        method: &Method,
+        params: Object,
+        param_headers: &[(String, String)],
+    ) -> Result<(u64, Answer), Failure> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut headers = self.headers.clone();
         headers.insert(METHOD, value(method.as_str())?);
@@ -213,8 +237,15 @@ impl ModernHttp {
         self.endpoint.depth()
     }
 
-    async fn post(&self, method: &Method, params: Object, param_headers: &[(String, String)], within: Duration) -> Result<(u64, Posted), Failure> {
-        let sent = timeout(within, self.send(method, params, param_headers)).await.unwrap_or(Err(Failure::Timeout(within)));
+    async fn post(
+        &self,
+        method: &Method,
+        params: Object,
+        param_headers: &[(String, String)],
+        within: Duration,
+    ) -> Result<(u64, Posted), Failure> {
+        let sent =
+            timeout(within, self.send(method, params, param_headers)).await.unwrap_or(Err(Failure::Timeout(within)));
         let (id, answer) = sent.inspect_err(|failure| {
             if failure.did_not_run() {
                 self.lost.cancel();
@@ -226,7 +257,9 @@ impl ModernHttp {
         let outcome = answer.outcome(id, self.endpoint.depth());
         match (outcome, answer.status.as_u16()) {
             (Some(outcome), status) if !matches!(status, 300..=399 | 401 | 403) => Ok((id, Posted::Outcome(outcome))),
-            (_, 200..300) if matches!(answer.body, Body::Json(_)) => Err(Failure::Garbage("its JSON is no answer to the request".into())),
+            (_, 200..300) if matches!(answer.body, Body::Json(_)) => {
+                Err(Failure::Garbage("its JSON is no answer to the request".into()))
+            }
             (_, status) => {
                 // Something else answers here now. Servers without listen say so in many ways.
                 if matches!(status, 400 | 404 | 405) && *method != Method::Listen {
@@ -278,7 +311,9 @@ struct HttpCourse {
 
 impl Course for HttpCourse {
     async fn step(&mut self) -> Step {
-        let Some(events) = &mut self.events else { return Step::Lost(Failure::Closed("the answer was already taken".into())) };
+        let Some(events) = &mut self.events else {
+            return Step::Lost(Failure::Closed("the answer was already taken".into()));
+        };
         let message = match timeout(self.within, next_message(events, self.depth)).await {
             Err(_) => return Step::Lost(Failure::Timeout(self.within)),
             Ok(Err(failure)) => return Step::Lost(failure),
@@ -292,7 +327,9 @@ impl Course for HttpCourse {
                 }
                 Step::Done(response.outcome)
             }
-            Message::Response(_) | Message::Request(_) => Step::Lost(Failure::Garbage("its event stream holds what belongs to no answer".into())),
+            Message::Response(_) | Message::Request(_) => {
+                Step::Lost(Failure::Garbage("its event stream holds what belongs to no answer".into()))
+            }
         }
     }
 
@@ -312,7 +349,10 @@ async fn next_message(events: &mut EventStream, depth: usize) -> Result<Message,
         match events.next().await? {
             None => return Err(Failure::Closed("its event stream ended without an answer".into())),
             Some(event) if event.data.is_empty() => {}
-            Some(event) => return Message::parse_within(event.data, depth).map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into())),
+            Some(event) => {
+                return Message::parse_within(event.data, depth)
+                    .map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
+            }
         }
     }
 }
@@ -393,16 +433,9 @@ pub(crate) fn cancelled(seat: &Seat) -> bytes::Bytes {
 #[derive(Debug)]
 pub(crate) enum Listening {
     /// On a shared connection.
-    Mux {
-        seat: Seat,
-        mux: Arc<Mux>,
-    },
+    Mux { seat: Seat, mux: Arc<Mux> },
     /// On a connection of its own.
-    Http {
-        id: u64,
-        events: EventStream,
-        depth: usize,
-    },
+    Http { id: u64, events: EventStream, depth: usize },
     /// It ended at once.
     Answered(Option<Outcome>),
 }
@@ -422,7 +455,9 @@ impl Listening {
     /// What it tells next. May be dropped in mid-wait without losing anything.
     pub(crate) async fn next(&mut self) -> Told {
         match self {
-            Self::Answered(outcome) => outcome.take().map_or_else(|| Told::Lost(Failure::Closed("the listen ended".into())), Told::Ended),
+            Self::Answered(outcome) => {
+                outcome.take().map_or_else(|| Told::Lost(Failure::Closed("the listen ended".into())), Told::Ended)
+            }
             Self::Mux { seat, .. } => loop {
                 match seat.next().await {
                     Arrival::Notification(notification) if notification.method == Method::Cancelled => {
@@ -438,7 +473,9 @@ impl Listening {
                 match next_message(events, *depth).await {
                     Err(failure) => return Told::Lost(failure),
                     Ok(Message::Notification(notification)) => return Told::Notification(notification),
-                    Ok(Message::Response(response)) if response.id.as_ref().is_none_or(|answered| answered.as_u64() == Some(*id)) => {
+                    Ok(Message::Response(response))
+                        if response.id.as_ref().is_none_or(|answered| answered.as_u64() == Some(*id)) =>
+                    {
                         return Told::Ended(response.outcome);
                     }
                     Ok(Message::Response(_) | Message::Request(_)) => {}
@@ -450,10 +487,10 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        if let Self::Mux { seat, mux } = self {
-            if seat.leave() {
-                mux.push(cancelled(seat));
-            }
+        if let Self::Mux { seat, mux } = self
+            && seat.leave()
+        {
+            mux.push(cancelled(seat));
         }
     }
 }

@@ -96,7 +96,13 @@ impl Mux {
     }
 
     /// Sends a request of our own and waits for its outcome.
-    pub(crate) async fn ask(&self, method: Method, params: Object, traits: Traits, within: Duration) -> Result<Json, Ask> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        params: Object,
+        traits: Traits,
+        within: Duration,
+    ) -> Result<Json, Ask> {
         let mut seat = self.call(method, params, traits, within, |_, _| {}).await.map_err(Ask::Failed)?;
         let outcome = async {
             loop {

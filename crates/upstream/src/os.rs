@@ -3,10 +3,10 @@
 //! Everything else in this crate is the same everywhere. On Unix a child leads a process group of its own, so that what it
 //! starts ends with it; elsewhere only the child itself is ended, until that port is made.
 
-#[cfg(unix)]
-pub(crate) use unix::{Group, lead_a_group};
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{Group, lead_a_group};
+#[cfg(unix)]
+pub(crate) use unix::{Group, lead_a_group};
 
 /// Variables of our own environment that every child may see: where programs and homes are, and the person's language.
 /// Keys and tokens are never among them; those are given by name in the configuration.
@@ -15,8 +15,23 @@ pub(crate) fn is_inherited(name: &str) -> bool {
     const NAMES: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TMPDIR", "TZ"];
     #[cfg(not(unix))]
     const NAMES: &[&str] = &[
-        "APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "PROCESSOR_ARCHITECTURE", "PROGRAMDATA",
-        "PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE", "COMSPEC", "WINDIR",
+        "APPDATA",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "LOCALAPPDATA",
+        "PATH",
+        "PATHEXT",
+        "PROCESSOR_ARCHITECTURE",
+        "PROGRAMDATA",
+        "PROGRAMFILES",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "TEMP",
+        "TMP",
+        "USERNAME",
+        "USERPROFILE",
+        "COMSPEC",
+        "WINDIR",
     ];
     if cfg!(unix) {
         NAMES.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")

@@ -47,7 +47,9 @@ impl Process {
         let mut command = std::process::Command::new(&config.command);
         command.args(&config.args).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in std::env::vars_os() {
-            let wanted = name.to_str().is_some_and(|name| os::is_inherited(name) || config.env_allow.iter().any(|allowed| allowed == name));
+            let wanted = name
+                .to_str()
+                .is_some_and(|name| os::is_inherited(name) || config.env_allow.iter().any(|allowed| allowed == name));
             if wanted {
                 command.env(name, value);
             }
@@ -166,7 +168,9 @@ pub(crate) async fn log_stderr(mut stderr: impl AsyncRead + Unpin, upstream: Ups
                     let text = neutral(&String::from_utf8_lossy(&text), STDERR_LINE);
                     tracing::info!(target: "upstream", %upstream, "{text}");
                 }
-                Line::TooLong => tracing::info!(target: "upstream", %upstream, "(a line of more than {STDERR_LINE} bytes)"),
+                Line::TooLong => {
+                    tracing::info!(target: "upstream", %upstream, "(a line of more than {STDERR_LINE} bytes)")
+                }
             }
         }
         lines.buffer().reserve(4096);

@@ -49,11 +49,14 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     }
     if reference.contains("://") {
         let url: Uri = reference.parse().ok()?;
-        let port = |url: &Uri| url.port_u16().or(match url.scheme_str() {
-            Some("https") => Some(443),
-            _ => Some(80),
-        });
-        let same = url.scheme_str() == Some(scheme) && url.host().is_some_and(|host| base.host().is_some_and(|own| own.eq_ignore_ascii_case(host)));
+        let port = |url: &Uri| {
+            url.port_u16().or(match url.scheme_str() {
+                Some("https") => Some(443),
+                _ => Some(80),
+            })
+        };
+        let same = url.scheme_str() == Some(scheme)
+            && url.host().is_some_and(|host| base.host().is_some_and(|own| own.eq_ignore_ascii_case(host)));
         return (same && port(&url) == port(base)).then_some(url);
     }
     let path = match reference.chars().next()? {
@@ -137,7 +140,11 @@ mod tests {
             ("//other/m", None),
             ("", None),
         ] {
-            assert_eq!(resolved(reference).map(|url| url.to_lowercase()), expected.map(str::to_lowercase), "{reference}");
+            assert_eq!(
+                resolved(reference).map(|url| url.to_lowercase()),
+                expected.map(str::to_lowercase),
+                "{reference}"
+            );
         }
     }
 }

@@ -62,7 +62,8 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
 
 async fn connect(shared: &Shared, expected: Option<Era>, failures: u32) -> Result<(Peer, Link), Failure> {
     let within = shared.timeouts.connect;
-    let (peer, link) = timeout(within, shared.connector.connect(expected, failures)).await.unwrap_or(Err(Failure::Timeout(within)))?;
+    let (peer, link) =
+        timeout(within, shared.connector.connect(expected, failures)).await.unwrap_or(Err(Failure::Timeout(within)))?;
     tracing::info!(era = %peer.era, revision = %peer.revision, "connected");
     Ok((peer, link))
 }

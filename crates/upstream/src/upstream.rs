@@ -114,8 +114,13 @@ impl Upstream {
         let around = Around { upstream: config.name.clone(), stopped: stopped.clone(), tasks: tasks.clone() };
         let changes = broadcast::Sender::new(CHANGES);
         let park = Park::new(config.limits.parked, config.limits.parked_for, tasks.clone(), stopped);
-        let surroundings =
-            Surroundings { changes: changes.clone(), park, around: around.clone(), timeouts: config.timeouts, limits: config.limits };
+        let surroundings = Surroundings {
+            changes: changes.clone(),
+            park,
+            around: around.clone(),
+            timeouts: config.timeouts,
+            limits: config.limits,
+        };
         let shared = Arc::new(Shared {
             name: config.name.clone(),
             timeouts: config.timeouts,
@@ -222,7 +227,8 @@ fn not_carried(method: &Method) -> Option<RpcError> {
     );
     refused.then(|| {
         let data = Object::new().with("method", Json::string(method.as_str()));
-        RpcError::new(code::METHOD_NOT_FOUND, format!("`{method}` is not passed on to upstreams")).with_data(data.to_json())
+        RpcError::new(code::METHOD_NOT_FOUND, format!("`{method}` is not passed on to upstreams"))
+            .with_data(data.to_json())
     })
 }
 
@@ -291,7 +297,12 @@ impl Shared {
             match timeout_at(deadline, state.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(Failure::Stopped),
-                Err(_) => return Err(Failure::Unavailable(format!("it is still starting after {} s", self.timeouts.connect.as_secs_f32()))),
+                Err(_) => {
+                    return Err(Failure::Unavailable(format!(
+                        "it is still starting after {} s",
+                        self.timeouts.connect.as_secs_f32()
+                    )));
+                }
             }
         }
     }

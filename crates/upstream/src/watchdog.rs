@@ -45,10 +45,8 @@ impl Watchdog {
         if state.helper.is_some() && state.tell(&format!("+{}", group.id())).is_ok() {
             return;
         }
-        if let Some(exe) = &self.exe {
-            if let Err(error) = state.start(exe) {
-                tracing::warn!(%error, "the watchdog could not be started: if toolgate is killed with SIGKILL, its child processes may stay behind");
-            }
+        if let Some(Err(error)) = self.exe.as_ref().map(|exe| state.start(exe)) {
+            tracing::warn!(%error, "the watchdog could not be started: if toolgate is killed with SIGKILL, its child processes may stay behind");
         }
     }
 

@@ -1,12 +1,14 @@
 //! What a legacy result or error lacks to be a modern one.
 
-use toolgate_protocol::{Json, Method, Object, Outcome, RpcError, code};
+use toolgate_protocol::{Json, Method, Outcome, RpcError, code};
 
 /// Makes an outcome modern. Members that are there stay as they are, and where they are.
 pub(super) fn modernize(method: &Method, uri: Option<&Json>, outcome: Outcome) -> Outcome {
     match outcome {
         Ok(result) => Ok(complete(method, result)),
-        Err(error) if error.code == code::LEGACY_RESOURCE_NOT_FOUND && *method == Method::ResourcesRead => Err(not_found(error, uri)),
+        Err(error) if error.code == code::LEGACY_RESOURCE_NOT_FOUND && *method == Method::ResourcesRead => {
+            Err(not_found(error, uri))
+        }
         Err(error) => Err(error),
     }
 }
@@ -31,7 +33,7 @@ fn complete(method: &Method, result: Json) -> Json {
 
 fn not_found(mut error: RpcError, uri: Option<&Json>) -> RpcError {
     error.code = code::INVALID_PARAMS;
-    let mut data = error.data.as_ref().and_then(|data| data.object().ok()).unwrap_or_else(Object::new);
+    let mut data = error.data.as_ref().and_then(|data| data.object().ok()).unwrap_or_default();
     if let (None, Some(uri)) = (data.get("uri"), uri) {
         data.set("uri", uri.clone());
         error.data = Some(data.to_json());

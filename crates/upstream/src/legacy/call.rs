@@ -97,7 +97,9 @@ impl LegacyCall {
         match &link.wire {
             Wire::Mux(mux) => {
                 let outgoing = params.clone();
-                let seat = mux.call(method.clone(), outgoing, traits, within, |params, id| *params = outward(params, token(id))).await?;
+                let seat = mux
+                    .call(method.clone(), outgoing, traits, within, |params, id| *params = outward(params, token(id)))
+                    .await?;
                 Ok(Self::new(link, seat, method, params, caller, within))
             }
             Wire::Http(session) => {
@@ -187,7 +189,10 @@ impl LegacyCall {
                 }
                 Ok(Message::Response(_)) => {}
                 Ok(Message::Notification(notification)) => match notification.method {
-                    Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged | Method::ResourceUpdated => self.link.tell(&notification),
+                    Method::ToolsChanged
+                    | Method::PromptsChanged
+                    | Method::ResourcesChanged
+                    | Method::ResourceUpdated => self.link.tell(&notification),
                     _ => return Arrival::Notification(notification),
                 },
                 Ok(Message::Request(request)) => match request.method {
@@ -214,7 +219,11 @@ impl LegacyCall {
             }
             // These are not modern.
             Method::Cancelled | Method::Initialized | Method::RootsChanged | Method::Acknowledged => None,
-            Method::Other(name) if matches!(&**name, "notifications/elicitation/complete" | "notifications/tasks/status") => None,
+            Method::Other(name)
+                if matches!(&**name, "notifications/elicitation/complete" | "notifications/tasks/status") =>
+            {
+                None
+            }
             _ => Some(notification),
         }
     }
@@ -232,7 +241,12 @@ impl LegacyCall {
         }
         self.asked += 1;
         self.ask_at.get_or_insert_with(|| Instant::now() + COLLECT);
-        self.questions.push(Question { key: format!("q{}", self.asked), id: request.id, method: request.method, params: request.params });
+        self.questions.push(Question {
+            key: format!("q{}", self.asked),
+            id: request.id,
+            method: request.method,
+            params: request.params,
+        });
     }
 }
 
@@ -259,7 +273,8 @@ impl Course for LegacyCall {
     }
 
     fn park(self) -> Outcome {
-        let questions = self.questions.iter().fold(Object::new(), |all, question| all.with(&question.key, question.embedded()));
+        let questions =
+            self.questions.iter().fold(Object::new(), |all, question| all.with(&question.key, question.embedded()));
         let subject = Subject::of(&self.method, &self.params);
         let park = self.link.park.clone();
         match park.put(self, subject) {
@@ -270,7 +285,10 @@ impl Course for LegacyCall {
                 .to_json()),
             Err(call) => {
                 call.expire();
-                Err(RpcError::new(code::INTERNAL_ERROR, "too many calls wait for their clients' answers; try again later"))
+                Err(RpcError::new(
+                    code::INTERNAL_ERROR,
+                    "too many calls wait for their clients' answers; try again later",
+                ))
             }
         }
     }

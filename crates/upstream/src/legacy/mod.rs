@@ -10,8 +10,8 @@ mod question;
 mod session;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::Level;
-use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code};
+use toolgate_protocol::{
+    Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code,
+};
 
 use crate::change::Change;
 use crate::config::{Limits, Timeouts};
@@ -83,8 +85,14 @@ pub(crate) struct Surroundings {
 pub(crate) fn initialize_params() -> Object {
     Object::new()
         .with("protocolVersion", Json::string(Revision::LATEST_LEGACY.as_str()))
-        .with("capabilities", Json::literal(r#"{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}"#))
-        .with("clientInfo", Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)))
+        .with(
+            "capabilities",
+            Json::literal(r#"{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}"#),
+        )
+        .with(
+            "clientInfo",
+            Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)),
+        )
 }
 
 // === impl Legacy ===
@@ -143,7 +151,12 @@ impl Legacy {
     }
 
     /// Runs a call, or the rest of one that was put aside.
-    pub(crate) async fn call(self: &Arc<Self>, call: Call, within: Duration, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        call: Call,
+        within: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Reply, Failure> {
         if call.method.may_ask() && call.params.get("requestState").is_some() {
             return self.resume(&call, within, permit).await;
         }
@@ -200,7 +213,9 @@ impl Legacy {
                         Opened::Outcome(outcome) => outcome.map_err(Ask::Error),
                         Opened::Events(mut events) => loop {
                             match events.next().await.map_err(Ask::Failed)? {
-                                Message::Response(response) if answers(&response, &seat) => break response.outcome.map_err(Ask::Error),
+                                Message::Response(response) if answers(&response, &seat) => {
+                                    break response.outcome.map_err(Ask::Error);
+                                }
                                 Message::Response(_) => {}
                                 other => self.receive(other),
                             }
@@ -228,7 +243,8 @@ impl Legacy {
                     Err(error) => wishes.settle(&uri, Status::Refused(error)),
                 }
             }
-            let unwanted: Vec<_> = subscribed.iter().filter(|uri| wanted.binary_search(uri).is_err()).cloned().collect();
+            let unwanted: Vec<_> =
+                subscribed.iter().filter(|uri| wanted.binary_search(uri).is_err()).cloned().collect();
             for uri in unwanted {
                 if self.subscribe(Method::Unsubscribe, &uri).await.is_err() {
                     tracing::debug!(upstream = %self.around.upstream, "the upstream did not accept an unsubscription");
@@ -284,7 +300,9 @@ impl Legacy {
         match Change::told_by(notification) {
             // Nobody may be listening.
             Some(change) => drop(self.changes.send(change)),
-            None => tracing::debug!(upstream = %self.around.upstream, method = %neutral(notification.method.as_str(), 60), "a notification was dropped"),
+            None => {
+                tracing::debug!(upstream = %self.around.upstream, method = %neutral(notification.method.as_str(), 60), "a notification was dropped")
+            }
         }
     }
 }
@@ -297,7 +315,9 @@ impl House for Legacy {
             Message::Notification(notification) => {
                 // A log message names no call. It is some call's only if there is only that one.
                 if notification.method == Method::LogMessage && self.flight().len() == 1 {
-                    if let Err(Arrival::Notification(unclaimed)) = self.flight().offer(Arrival::Notification(notification), |_| true) {
+                    if let Err(Arrival::Notification(unclaimed)) =
+                        self.flight().offer(Arrival::Notification(notification), |_| true)
+                    {
                         self.tell(&unclaimed);
                     }
                     return;
@@ -316,12 +336,22 @@ impl Legacy {
             Method::RootsList if self.is_greeting() => self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#))),
             Method::Sample | Method::Elicit | Method::RootsList => match self.flight().askable() {
                 1 => {
-                    if let Err(Arrival::Question(request)) = self.flight().offer(Arrival::Question(request), |traits| traits.asks) {
-                        self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, "the call in flight takes no more questions")));
+                    if let Err(Arrival::Question(request)) =
+                        self.flight().offer(Arrival::Question(request), |traits| traits.asks)
+                    {
+                        self.respond(
+                            &request,
+                            Err(RpcError::new(code::INTERNAL_ERROR, "the call in flight takes no more questions")),
+                        );
                     }
                 }
-                0 if request.method == Method::RootsList => self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#))),
-                0 => self.respond(&request, Err(RpcError::new(code::METHOD_NOT_FOUND, "no call is in flight whose client could be asked"))),
+                0 if request.method == Method::RootsList => {
+                    self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#)))
+                }
+                0 => self.respond(
+                    &request,
+                    Err(RpcError::new(code::METHOD_NOT_FOUND, "no call is in flight whose client could be asked")),
+                ),
                 _ => {
                     let text = "several calls are in flight, and nothing tells which client this is for";
                     self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, text)));

@@ -23,7 +23,9 @@ impl Question {
     /// The question as a modern result has it: bare, and without what belongs to the legacy hop.
     pub(super) fn embedded(&self) -> Json {
         let mut params = self.params.clone();
-        meta::edit(&mut params, |meta| meta.retain(|member| member.name() != meta::PROGRESS_TOKEN && !meta::is_per_hop(member.name())));
+        meta::edit(&mut params, |meta| {
+            meta.retain(|member| member.name() != meta::PROGRESS_TOKEN && !meta::is_per_hop(member.name()))
+        });
         if self.method == Method::Elicit {
             // Removed from the protocol in 2026-07-28; the retry resumes the call.
             params.remove("elicitationId");
@@ -65,7 +67,11 @@ impl Abilities {
             }
             Method::Elicit => {
                 // Declared empty, it means forms.
-                if self.0.child("elicitation").is_some_and(|elicitation| elicitation.is_empty() || is_set(elicitation.get("form"))) {
+                if self
+                    .0
+                    .child("elicitation")
+                    .is_some_and(|elicitation| elicitation.is_empty() || is_set(elicitation.get("form")))
+                {
                     return Ok(());
                 }
                 "elicitation"

@@ -63,7 +63,7 @@ pub(crate) struct PostStream {
 }
 
 enum StreamState {
-    Reading(EventStream),
+    Reading(Box<EventStream>),
     Resuming(Pin<Box<dyn Future<Output = Result<EventStream, Failure>> + Send>>),
 }
 
@@ -83,7 +83,12 @@ impl std::fmt::Debug for PostStream {
 
 impl Session {
     /// The session that an answer to `initialize` began; `flight` has given out the ids so far.
-    pub(crate) fn new(endpoint: Endpoint, id: Option<HeaderValue>, revision: Revision, flight: Arc<Flight>) -> Arc<Self> {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        id: Option<HeaderValue>,
+        revision: Revision,
+        flight: Arc<Flight>,
+    ) -> Arc<Self> {
         let (mut post_headers, mut get_headers) = (endpoint.post_headers(), endpoint.get_headers());
         for headers in [&mut post_headers, &mut get_headers] {
             if let Some(id) = &id {
@@ -98,7 +103,15 @@ impl Session {
         }
         let has_id = id.is_some();
         let endpoint = Arc::new(endpoint);
-        Arc::new(Self { endpoint, post_headers, get_headers, has_id, flight, house: OnceLock::new(), lost: CancellationToken::new() })
+        Arc::new(Self {
+            endpoint,
+            post_headers,
+            get_headers,
+            has_id,
+            flight,
+            house: OnceLock::new(),
+            lost: CancellationToken::new(),
+        })
     }
 
     pub(crate) fn flight(&self) -> &Arc<Flight> {
@@ -154,9 +167,8 @@ impl Session {
         let session = self.clone();
         tasks.spawn(async move {
             let sent = session.deliver(text, PUSH);
-            match session.lost.run_until_cancelled(sent).await {
-                Some(Err(failure)) => tracing::debug!(%failure, "a message did not reach the upstream"),
-                Some(Ok(())) | None => {}
+            if let Some(Err(failure)) = session.lost.run_until_cancelled(sent).await {
+                tracing::debug!(%failure, "a message did not reach the upstream");
             }
         });
     }
@@ -257,7 +269,7 @@ impl Session {
 
 impl PostStream {
     fn new(session: &Arc<Session>, events: EventStream) -> Self {
-        Self { session: session.clone(), state: StreamState::Reading(events), last_id: None, retry: RETRY }
+        Self { session: session.clone(), state: StreamState::Reading(Box::new(events)), last_id: None, retry: RETRY }
     }
 
     /// The next message. May be dropped in mid-wait without losing anything.
@@ -267,7 +279,7 @@ impl PostStream {
                 StreamState::Reading(events) => events,
                 StreamState::Resuming(resuming) => {
                     let events = resuming.await?;
-                    self.state = StreamState::Reading(events);
+                    self.state = StreamState::Reading(Box::new(events));
                     continue;
                 }
             };
@@ -283,7 +295,8 @@ impl PostStream {
                         continue;
                     }
                     let depth = self.session.endpoint.depth();
-                    return Message::parse_within(event.data, depth).map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
+                    return Message::parse_within(event.data, depth)
+                        .map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
                 }
                 Ok(None) => Failure::Closed("its event stream ended without an answer".into()),
                 Err(failure @ Failure::Closed(_)) => failure,
