@@ -13,6 +13,9 @@ pub enum Failure {
     /// It could not be reached; nothing was sent.
     #[error("cannot be reached: {0}")]
     Unavailable(String),
+    /// It could not be reached lately, and is not tried again for this call; what went wrong.
+    #[error("is down: {0}")]
+    Down(String),
     /// The connection was lost, or the session forgotten, before the request was taken; it certainly did not run.
     #[error("did not take the request: {0}")]
     NotTaken(String),
@@ -44,13 +47,13 @@ pub enum Failure {
 impl Failure {
     /// Whether the request certainly did not run, so that sending it again cannot run it twice.
     pub fn did_not_run(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::NotTaken(_))
+        matches!(self, Self::Unavailable(_) | Self::Down(_) | Self::NotTaken(_))
     }
 
     /// One word for programs.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::Down(_) => "unavailable",
             Self::NotTaken(_) => "not_taken",
             Self::Closed(_) => "closed",
             Self::Timeout(_) => "timeout",

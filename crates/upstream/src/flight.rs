@@ -5,7 +5,7 @@
 //! call: notifications beyond a call's queue are dropped, while its outcome has a place reserved from the start.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -16,6 +16,8 @@ use crate::error::Failure;
 
 /// Messages that may wait for one call to take them.
 const QUEUE: usize = 256;
+/// Their bytes, beyond the first of them.
+const QUEUE_BYTES: usize = 4 << 20;
 
 /// The calls in flight on one link.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ struct Table {
 #[derive(Debug)]
 struct Slot {
     queue: mpsc::Sender<Arrival>,
+    queued_bytes: Arc<AtomicUsize>,
     last: mpsc::OwnedPermit<Arrival>,
     begun: bool,
     traits: Traits,
@@ -69,6 +72,7 @@ pub(crate) struct Seat {
     id: u64,
     flight: Arc<Flight>,
     queue: mpsc::Receiver<Arrival>,
+    queued_bytes: Arc<AtomicUsize>,
 }
 
 // === impl Flight ===
@@ -87,8 +91,9 @@ impl Flight {
         if let Some(reason) = &table.over {
             return Err(Failure::NotTaken(reason.clone()));
         }
-        table.slots.insert(id, Slot { queue: sender, last, begun: false, traits });
-        Ok(Seat { id, flight: self.clone(), queue })
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        table.slots.insert(id, Slot { queue: sender, queued_bytes: queued_bytes.clone(), last, begun: false, traits });
+        Ok(Seat { id, flight: self.clone(), queue, queued_bytes })
     }
 
     /// Says that the call's bytes are about to be sent. `false` when it must not be sent any more: it was given up, or the
@@ -133,7 +138,7 @@ impl Flight {
             tracing::debug!(id, method = %notification.method, "a notification for no call in flight was dropped");
             return;
         };
-        if slot.queue.try_send(Arrival::Notification(notification)).is_err() {
+        if slot.enqueue(Arrival::Notification(notification)).is_err() {
             tracing::debug!(id, "a notification was dropped: its call does not keep up");
         }
     }
@@ -144,7 +149,7 @@ impl Flight {
         let table = self.table();
         let mut takers = table.slots.values().filter(|slot| wanted(&slot.traits));
         match (takers.next(), takers.next()) {
-            (Some(slot), None) => slot.queue.try_send(arrival).map_err(|error| error.into_inner()),
+            (Some(slot), None) => slot.enqueue(arrival),
             _ => Err(arrival),
         }
     }
@@ -209,6 +214,37 @@ impl Flight {
     }
 }
 
+// === impl Slot ===
+
+impl Slot {
+    /// Gives the arrival back when there is no room for it.
+    fn enqueue(&self, arrival: Arrival) -> Result<(), Arrival> {
+        let waiting = self.queued_bytes.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + arrival.len() > QUEUE_BYTES {
+            return Err(arrival);
+        }
+        let len = arrival.len();
+        self.queued_bytes.fetch_add(len, Ordering::Relaxed);
+        self.queue.try_send(arrival).map_err(|error| {
+            self.queued_bytes.fetch_sub(len, Ordering::Relaxed);
+            error.into_inner()
+        })
+    }
+}
+
+// === impl Arrival ===
+
+impl Arrival {
+    /// About how many bytes it holds, where that may be many and nobody counted them before.
+    fn len(&self) -> usize {
+        match self {
+            Self::Notification(notification) => notification.params.text_len(),
+            Self::Question(request) => request.params.text_len(),
+            Self::Outcome(_) | Self::Lost(_) => 0,
+        }
+    }
+}
+
 /// The call that a notification names, if it names one.
 fn addressee(notification: &Notification) -> Option<u64> {
     let params = &notification.params;
@@ -240,7 +276,13 @@ impl Seat {
 
     /// What arrives next. Nothing does after an outcome or a loss.
     pub(crate) async fn next(&mut self) -> Arrival {
-        self.queue.recv().await.unwrap_or_else(|| Arrival::Lost(Failure::Closed("the answer was already taken".into())))
+        match self.queue.recv().await {
+            Some(arrival) => {
+                self.queued_bytes.fetch_sub(arrival.len(), Ordering::Relaxed);
+                arrival
+            }
+            None => Arrival::Lost(Failure::Closed("the answer was already taken".into())),
+        }
     }
 
     /// Gives the place up. `true` when the upstream may be at work on the call and should be told.

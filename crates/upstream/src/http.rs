@@ -1,6 +1,8 @@
 //! HTTP to one upstream: requests out, bounded answers back. Knows status codes and content types, and nothing of eras.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -288,7 +290,9 @@ impl EventStream {
 
     /// Reads what is left, so that the connection can be used again: right away if it is there, else off the path.
     pub(crate) fn finish(mut self) {
-        if self.body.is_end_stream() {
+        // Mostly the end has arrived together with the answer.
+        let mut here = Context::from_waker(Waker::noop());
+        if let Poll::Ready(None | Some(Err(_))) = Pin::new(&mut self.body).poll_frame(&mut here) {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{
     Id, Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code,
-    header,
+    header, refusal,
 };
 
 use crate::change::Change;
@@ -109,6 +109,10 @@ impl Modern {
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
         let Call { method, mut params, param_headers } = call;
+        // This era has no place for a refusal: the call ends with it.
+        if let Some(refused) = refusal::among(&params) {
+            return Ok(Reply::done(Err(refused)));
+        }
         withhold_tasks(&mut params);
         match &self.wire {
             Wire::Http(http) => http.call(method, params, &param_headers, within, around, permit).await,

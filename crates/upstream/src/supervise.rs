@@ -43,8 +43,9 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
             }
             Some(Err(failure)) => {
                 failures += 1;
-                tracing::warn!(error = %failure, attempts = failures, "the upstream could not be reached");
-                failure.to_string()
+                let why = why_not_met(failure);
+                tracing::warn!(error = %why, attempts = failures, "the upstream could not be connected");
+                why
             }
         };
         let restart = shared.connector.config.restart;
@@ -66,6 +67,16 @@ async fn connect(shared: &Shared, expected: Option<Era>, failures: u32) -> Resul
         timeout(within, shared.connector.connect(expected, failures)).await.unwrap_or(Err(Failure::Timeout(within)))?;
     tracing::info!(era = %peer.era, revision = %peer.revision, "connected");
     Ok((peer, link))
+}
+
+/// The failure in words that fit a handshake instead of a call.
+fn why_not_met(failure: Failure) -> String {
+    match failure {
+        Failure::Unavailable(why) => format!("it cannot be reached: {why}"),
+        Failure::Closed(why) | Failure::NotTaken(why) | Failure::Refused(why) => why,
+        Failure::Timeout(within) => format!("it did not finish the handshake within {} s", within.as_secs_f32()),
+        other => format!("it {other}"),
+    }
 }
 
 /// Waits until it is time, or until a call wants another attempt. `None` when stopped.

@@ -288,7 +288,7 @@ impl Shared {
                     let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
                     let pausing = not_before > Instant::now();
                     if tried || not_before > deadline || (attempts >= DOWN_AFTER && pausing) {
-                        return Err(Failure::Unavailable(error));
+                        return Err(Failure::Down(error));
                     }
                     tried = true;
                     self.wanted.notify_waiters();

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use toolgate_protocol::meta::{self, Level};
-use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, Request, Response, RpcError, code};
+use toolgate_protocol::{
+    Json, Message, Method, Notification, Object, Outcome, Request, Response, RpcError, code, refusal,
+};
 
 use super::question::{Abilities, Question};
 use super::session::{Opened, PostStream};
@@ -160,7 +162,8 @@ impl LegacyCall {
         }
         for question in std::mem::take(&mut self.questions) {
             let Some(answer) = answers.get(&question.key) else { continue };
-            self.link.deliver(Response::new(question.id, Ok(answer.clone())).encode()).await?;
+            let answer = refusal::read(answer).map_or_else(|| Ok(answer.clone()), Err);
+            self.link.deliver(Response::new(question.id, answer).encode()).await?;
         }
         Ok(())
     }

@@ -234,14 +234,20 @@ impl Legacy {
         loop {
             changes.mark_unchanged();
             let wanted = wishes.wanted();
-            for uri in wanted.iter().filter(|uri| !subscribed.contains(*uri)).cloned().collect::<Vec<_>>() {
-                match self.subscribe(Method::Subscribe, &uri).await {
-                    Ok(()) => {
-                        wishes.settle(&uri, Status::Live);
-                        subscribed.insert(uri);
+            for uri in &wanted {
+                // One that was given up and wished for again meanwhile is a new wish.
+                let status = if subscribed.contains(uri) {
+                    Status::Live
+                } else {
+                    match self.subscribe(Method::Subscribe, uri).await {
+                        Ok(()) => {
+                            subscribed.insert(uri.clone());
+                            Status::Live
+                        }
+                        Err(error) => Status::Refused(error),
                     }
-                    Err(error) => wishes.settle(&uri, Status::Refused(error)),
-                }
+                };
+                wishes.settle(uri, status);
             }
             let unwanted: Vec<_> =
                 subscribed.iter().filter(|uri| wanted.binary_search(uri).is_err()).cloned().collect();

@@ -198,6 +198,7 @@ impl Session {
                     drop(live.take());
                     self.read(&mut events, &mut last_id, &mut retry).await;
                 }
+                Ok(answer) if answer.status.is_server_error() => failures += 1,
                 // Most servers that have no such stream say 405; those that say something else have none either.
                 Ok(_) => return,
                 Err(failure) => {
