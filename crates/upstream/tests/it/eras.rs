@@ -20,7 +20,7 @@ async fn met(config: Config, remembered: Option<Era>) -> Result<(Era, Revision),
 const LEGACY: (Era, Revision) = (Era::Legacy, Revision::V2025_06_18);
 const MODERN: (Era, Revision) = (Era::Modern, Revision::V2026_07_28);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn children_of_every_temper_are_understood() {
     for (mode, expected) in [
         ("legacy", LEGACY),
@@ -34,7 +34,7 @@ async fn children_of_every_temper_are_understood() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn silence_is_met_with_the_other_question_and_the_first_answer_decides() {
     for (mode, expected) in [("mute", LEGACY), ("slow-modern", MODERN)] {
         let mut config = scripted(mode);
@@ -43,7 +43,7 @@ async fn silence_is_met_with_the_other_question_and_the_first_answer_decides() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_remembered_is_tried_first_and_given_up_when_wrong() {
     for remembered in [Era::Legacy, Era::Modern] {
         for (mode, expected) in [("legacy", LEGACY), ("modern", MODERN)] {
@@ -56,7 +56,7 @@ async fn what_is_remembered_is_tried_first_and_given_up_when_wrong() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_pinned_era_is_insisted_upon() {
     let pinned = |mode, era| Config { era, ..scripted(mode) };
     assert_eq!(met(pinned("legacy", EraPin::Legacy), None).await.unwrap(), LEGACY);
@@ -73,7 +73,7 @@ fn initialized() -> Answer {
     )
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn servers_over_http_show_their_era_by_how_they_answer() {
     let cases = [
         (Answer::json(200, &json!({"result": {"supportedVersions": ["2026-07-28"], "capabilities": {}}})), Ok(MODERN)),
@@ -117,7 +117,7 @@ async fn servers_over_http_show_their_era_by_how_they_answer() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_fails_every_probe_is_met_the_old_way_in_the_end() {
     let server = Server::start(|request| match request.method().as_str() {
         "initialize" => initialized(),

@@ -36,7 +36,7 @@ fn no_stream() -> Answer {
     Answer::text(405, "")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_is_opened_used_and_given_up() {
     let server = sessionful(|asked| match asked.method().as_str() {
         "GET" => no_stream(),
@@ -57,7 +57,7 @@ async fn a_session_is_opened_used_and_given_up() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_forgotten_session_is_replaced_and_only_the_rejected_request_is_sent_again() {
     for rejection in [
         Answer::text(404, ""),
@@ -89,7 +89,7 @@ async fn a_forgotten_session_is_replaced_and_only_the_rejected_request_is_sent_a
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stream_that_breaks_off_is_resumed_where_it_stopped() {
     let server = sessionful(|asked| match (asked.method().as_str(), asked.header("last-event-id")) {
         ("GET", None) => no_stream(),
@@ -108,7 +108,7 @@ async fn a_stream_that_breaks_off_is_resumed_where_it_stopped() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stream_without_ids_that_breaks_off_is_not_run_again() {
     let server = sessionful(|asked| match asked.method().as_str() {
         "GET" => no_stream(),
@@ -121,7 +121,7 @@ async fn a_stream_without_ids_that_breaks_off_is_not_run_again() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_dropped_call_is_cancelled_by_name() {
     let server = sessionful(|asked| match asked.method().as_str() {
         "GET" => no_stream(),
@@ -142,7 +142,7 @@ async fn a_dropped_call_is_cancelled_by_name() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_question_on_a_calls_own_stream_is_for_its_client() {
     let (events, stream) = Answer::stream();
     let (answered, mut answers) = mpsc::unbounded_channel::<Value>();
@@ -183,7 +183,7 @@ async fn a_question_on_a_calls_own_stream_is_for_its_client() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_sessions_own_stream_tells_of_changes_and_is_opened_again() {
     let (opened, mut streams) = mpsc::unbounded_channel::<(Asked, mpsc::Sender<Bytes>)>();
     let opened = Mutex::new(opened);
@@ -257,7 +257,7 @@ async fn ancient() -> Server {
     .await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn http_with_sse_is_spoken_when_asked_for_and_found_when_not() {
     for found in [false, true] {
         let server = ancient().await;

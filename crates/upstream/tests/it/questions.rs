@@ -28,7 +28,7 @@ fn elicit() -> Value {
     question("elicitation/create", json!({"message": "who?", "requestedSchema": {"type": "object", "properties": {}}}))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn questions_become_the_result_and_answers_resume_the_call() {
     let upstream = start(scripted("legacy"));
     text(&upstream, "pid").await;
@@ -72,7 +72,7 @@ async fn questions_become_the_result_and_answers_resume_the_call() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_client_that_cannot_be_asked_is_not_troubled() {
     let upstream = start(scripted("legacy"));
     text(&upstream, "pid").await;
@@ -89,7 +89,7 @@ async fn a_client_that_cannot_be_asked_is_not_troubled() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_question_that_could_be_for_several_clients_reaches_none() {
     let upstream = start(scripted("legacy"));
     text(&upstream, "pid").await;
@@ -112,7 +112,7 @@ async fn a_question_that_could_be_for_several_clients_reaches_none() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_does_not_answer_in_time_has_cancelled() {
     let mut config = scripted("legacy");
     config.limits.parked_for = Duration::from_millis(100);
@@ -130,7 +130,7 @@ async fn who_does_not_answer_in_time_has_cancelled() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_put_aside_is_not_run_again_when_its_upstream_is_gone() {
     let upstream = start(scripted("legacy"));
     text(&upstream, "pid").await;
@@ -143,7 +143,7 @@ async fn a_call_put_aside_is_not_run_again_when_its_upstream_is_gone() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn there_is_room_for_so_many_calls_put_aside() {
     let mut config = scripted("legacy");
     config.limits.parked = 0;
@@ -154,7 +154,7 @@ async fn there_is_room_for_so_many_calls_put_aside() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_modern_handle_goes_to_a_modern_upstream_as_it_is() {
     let upstream = start(scripted("modern"));
     let mut call = call("params", &json!({}), &able());

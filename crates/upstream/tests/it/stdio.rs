@@ -10,7 +10,7 @@ use toolgate_upstream::{Change, Host, State, Transport, Upstream};
 
 use crate::setup::{all, ask, call, content, lives, read, reason, scripted, start, text, until};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn parallel_calls_over_one_pipe_each_get_their_own_answer() {
     let upstream = start(scripted("legacy"));
     let asking: Vec<_> = (0..300)
@@ -26,7 +26,7 @@ async fn parallel_calls_over_one_pipe_each_get_their_own_answer() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_result_keeps_its_members_order_and_spelling() {
     for (mode, expected) in [
         ("modern", r#"{"z":1e2,"content":[ ],"a":1.50}"#),
@@ -39,7 +39,7 @@ async fn a_result_keeps_its_members_order_and_spelling() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_crash_in_mid_call_is_told_at_once_and_the_next_call_works() {
     let upstream = start(scripted("legacy"));
     let first = text(&upstream, "pid").await;
@@ -60,7 +60,7 @@ async fn a_crash_in_mid_call_is_told_at_once_and_the_next_call_works() {
     assert!(!lives(&second));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_crashes_later_it_still_works_and_nothing_is_left() {
     let upstream = start(scripted("legacy"));
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
@@ -75,7 +75,7 @@ async fn fifty_crashes_later_it_still_works_and_nothing_is_left() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_always_crashes_is_tried_less_and_less_and_calls_fail_at_once() {
     let upstream = start(scripted("crash"));
     let mut state = upstream.state();
@@ -90,7 +90,7 @@ async fn a_server_that_always_crashes_is_tried_less_and_less_and_calls_fail_at_o
     assert!(matches!(*upstream.state().borrow(), State::Stopped));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_program_that_does_not_exist_says_so() {
     let mut config = scripted("legacy");
     let Transport::Stdio(child) = &mut config.transport else { panic!() };
@@ -101,7 +101,7 @@ async fn a_program_that_does_not_exist_says_so() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_child_sees_only_what_it_may() {
     let directory = std::env::temp_dir().canonicalize().unwrap();
     let mut config = scripted("legacy");
@@ -119,7 +119,7 @@ async fn a_child_sees_only_what_it_may() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stopping_ends_the_child_and_what_it_started() {
     let upstream = start(scripted("legacy"));
     let (child, grandchild) = (text(&upstream, "pid").await, text(&upstream, "grandchild").await);
@@ -129,7 +129,7 @@ async fn stopping_ends_the_child_and_what_it_started() {
     assert_eq!(reason(&ask(&upstream, "pid", json!({})).await.unwrap_err()), "stopped");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn dropping_an_upstream_ends_its_child() {
     let upstream = start(scripted("legacy"));
     let child = text(&upstream, "pid").await;
@@ -137,7 +137,7 @@ async fn dropping_an_upstream_ends_its_child() {
     until(|| async { !lives(&child) }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn children_do_not_outlive_a_gateway_killed_without_warning() {
     let mut gateway =
         Command::new(env!("CARGO_BIN_EXE_scripted-upstream")).arg("gateway").stdout(Stdio::piped()).spawn().unwrap();
@@ -153,7 +153,7 @@ async fn children_do_not_outlive_a_gateway_killed_without_warning() {
     until(|| async { !lives(&child) && !lives(&grandchild) }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_watchdog_ends_with_its_host() {
     let host = Host::new(Some(env!("CARGO_BIN_EXE_scripted-upstream").into()));
     let upstream = Upstream::start(scripted("legacy"), None, host.clone());
@@ -164,7 +164,7 @@ async fn the_watchdog_ends_with_its_host() {
     drop(host);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_no_message_is_skipped() {
     let mut config = scripted("legacy");
     config.limits.message_bytes = 10_000;
@@ -177,7 +177,7 @@ async fn what_is_no_message_is_skipped() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_without_a_sign_of_life_times_out_and_is_cancelled() {
     for mode in ["legacy", "modern"] {
         let mut config = scripted(mode);
@@ -190,7 +190,7 @@ async fn a_call_without_a_sign_of_life_times_out_and_is_cancelled() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_that_nobody_waits_for_is_cancelled() {
     for mode in ["legacy", "modern"] {
         let upstream = start(scripted(mode));
@@ -213,7 +213,7 @@ async fn was_cancelled(upstream: &Upstream) -> bool {
     seen["seen"].as_array().unwrap().iter().any(|seen| seen.as_str().unwrap().starts_with("cancelled "))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn progress_comes_in_order_under_the_clients_own_token_and_never_after_the_answer() {
     for mode in ["legacy", "modern"] {
         let upstream = start(scripted(mode));
@@ -232,7 +232,7 @@ async fn progress_comes_in_order_under_the_clients_own_token_and_never_after_the
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn log_messages_reach_the_call_that_wants_them() {
     let upstream = start(scripted("legacy"));
     let logged = async |meta| {
@@ -248,7 +248,7 @@ async fn log_messages_reach_the_call_that_wants_them() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_legacy_upstream_is_not_shown_what_concerns_one_hop_only() {
     let upstream = start(scripted("legacy"));
     let meta =
@@ -261,7 +261,7 @@ async fn a_legacy_upstream_is_not_shown_what_concerns_one_hop_only() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_modern_upstream_is_shown_everything_but_tasks() {
     let upstream = start(scripted("modern"));
     let capabilities = json!({"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}, "x/y": {}}});
@@ -276,7 +276,7 @@ async fn a_modern_upstream_is_shown_everything_but_tasks() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn too_many_calls_at_a_time_are_refused() {
     let mut config = scripted("legacy");
     config.limits.in_flight = 1;
@@ -294,7 +294,7 @@ async fn too_many_calls_at_a_time_are_refused() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_slow_client_keeps_nobody_else_waiting() {
     let upstream = start(scripted("legacy"));
     let mut slow = upstream.send(call("progress", &json!({}), &json!({"progressToken": 1}))).await;
@@ -306,7 +306,7 @@ async fn a_slow_client_keeps_nobody_else_waiting() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_connection_is_announced() {
     let upstream = start(scripted("legacy"));
     let mut changes = upstream.changes();

@@ -21,7 +21,7 @@ async fn seen(upstream: &Upstream) -> Vec<String> {
     seen["seen"].as_array().unwrap().iter().map(|seen| seen.as_str().unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn changes_are_told_whatever_the_era() {
     for mode in ["legacy", "modern"] {
         let upstream = start(scripted(mode));
@@ -39,7 +39,7 @@ async fn changes_are_told_whatever_the_era() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_legacy_resource_is_subscribed_to_once_and_again_after_a_crash() {
     let upstream = start(scripted("legacy"));
     let (first, second) = (upstream.watch("a:1").await.unwrap(), upstream.watch("a:1").await.unwrap());
@@ -52,7 +52,7 @@ async fn a_legacy_resource_is_subscribed_to_once_and_again_after_a_crash() {
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_modern_resource_is_added_to_the_listen_before_the_old_one_is_closed() {
     let upstream = start(scripted("modern"));
     text(&upstream, "pid").await;
@@ -66,7 +66,7 @@ async fn a_modern_resource_is_added_to_the_listen_before_the_old_one_is_closed()
     upstream.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refused_watch_says_so_and_leaves_nothing() {
     let upstream = start(scripted("legacy"));
     let error = upstream.watch("no:1").await.unwrap_err();
