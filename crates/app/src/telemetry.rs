@@ -29,7 +29,7 @@ pub fn start_logging(log: &Log) {
         LogFormat::Auto => !terminal,
     };
     let started = if json {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
         builder.with_ansi(colour).with_target(false).compact().try_init()

@@ -5,6 +5,7 @@
 //! known to be one valid JSON value; cloning it or taking a member out of it copies nothing.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -18,7 +19,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// One valid JSON value, as text without surrounding white space.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Json(Bytes);
+pub struct Json(ByteString);
 
 /// Why a text is not a JSON value that can be accepted.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
@@ -51,23 +52,24 @@ impl Json {
     /// Accepts a text that is one JSON value nested at most `depth` deep.
     pub fn parse_within(text: Bytes, depth: usize) -> Result<Self, JsonError> {
         check_depth(&text, depth)?;
-        let raw: &RawValue = serde_json::from_slice(&text).map_err(JsonError::syntax)?;
+        let text = utf8(text)?;
+        let raw: &RawValue = serde_json::from_str(&text).map_err(JsonError::syntax)?;
         Ok(Self::within(&text, raw))
     }
 
     /// The slice of `parent` in which serde found `raw`.
-    pub(crate) fn within(parent: &Bytes, raw: &RawValue) -> Self {
-        Self(parent.slice_ref(raw.get().as_bytes()))
+    pub(crate) fn within(parent: &ByteString, raw: &RawValue) -> Self {
+        Self(parent.slice_ref(raw.get()))
     }
 
     /// A text that its author knows to be valid JSON, such as one this crate wrote or a literal.
     pub(crate) fn trusted(text: impl Into<Bytes>) -> Self {
-        Self(text.into())
+        Self(ByteString::try_from(text.into()).expect("what this crate writes is UTF-8"))
     }
 
     /// A literal written in our own source. A test of the caller's shows that it is JSON.
     pub const fn literal(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(ByteString::from_static(text))
     }
 
     /// `value` as JSON. Fails for what JSON cannot say, such as a map with keys that are not strings.
@@ -100,17 +102,17 @@ impl Json {
 
     /// The text itself.
     pub fn text(&self) -> &Bytes {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// The text as a string slice.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("serde_json accepts only UTF-8")
+        &self.0
     }
 
     /// Reads the value as `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        serde_json::from_slice(&self.0).map_err(JsonError::syntax)
+        serde_json::from_str(&self.0).map_err(JsonError::syntax)
     }
 
     /// The characters of a JSON string, unescaped; `None` for every other type.
@@ -137,33 +139,33 @@ impl Json {
         if !self.is_array() {
             return Err(JsonError::WrongType { expected: "an array" });
         }
-        let raw: Vec<&RawValue> = serde_json::from_slice(&self.0).map_err(JsonError::syntax)?;
+        let raw: Vec<&RawValue> = serde_json::from_str(&self.0).map_err(JsonError::syntax)?;
         Ok(raw.into_iter().map(|element| Self::within(&self.0, element)).collect())
     }
 
     /// Whether this is an object.
     pub fn is_object(&self) -> bool {
-        self.0.first() == Some(&b'{')
+        self.text().first() == Some(&b'{')
     }
 
     /// Whether this is an array.
     pub fn is_array(&self) -> bool {
-        self.0.first() == Some(&b'[')
+        self.text().first() == Some(&b'[')
     }
 
     /// Whether this is a string.
     pub fn is_string(&self) -> bool {
-        self.0.first() == Some(&b'"')
+        self.text().first() == Some(&b'"')
     }
 
     /// Whether this is a number.
     pub fn is_number(&self) -> bool {
-        matches!(self.0.first(), Some(b'-' | b'0'..=b'9'))
+        matches!(self.text().first(), Some(b'-' | b'0'..=b'9'))
     }
 
     /// Whether this is `null`.
     pub fn is_null(&self) -> bool {
-        self.0.first() == Some(&b'n')
+        self.text().first() == Some(&b'n')
     }
 
     /// The same value without line breaks: between tokens they are white space, inside strings JSON forbids them.
@@ -179,13 +181,13 @@ impl Json {
 
 impl std::fmt::Debug for Json {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&self.0)
     }
 }
 
 impl Serialize for Json {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_slice(&self.0).map_err(serde::ser::Error::custom)?;
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
 }
@@ -196,6 +198,11 @@ impl JsonError {
     pub(crate) fn syntax(error: serde_json::Error) -> Self {
         Self::Syntax(error.to_string())
     }
+}
+
+/// Takes bytes for text if they are, so that nothing needs to check again.
+pub(crate) fn utf8(text: Bytes) -> Result<ByteString, JsonError> {
+    ByteString::try_from(text).map_err(|error| JsonError::Syntax(format!("not UTF-8: {error}")))
 }
 
 /// Refuses a text nested deeper than `limit`, before anything recurses over it.

@@ -16,6 +16,7 @@ pub mod meta;
 pub mod method;
 pub mod name;
 pub mod object;
+pub mod refusal;
 pub mod reply;
 pub mod revision;
 pub mod sse;

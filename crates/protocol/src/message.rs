@@ -107,6 +107,7 @@ impl Message {
     /// Reads one message nested at most `depth` deep.
     pub fn parse_within(text: Bytes, depth: usize) -> Result<Self, RpcError> {
         crate::json::check_depth(&text, depth).map_err(|error| RpcError::new(code::PARSE_ERROR, error.to_string()))?;
+        let text = crate::json::utf8(text).map_err(unreadable)?;
         Self::read(Object::parse(&text).map_err(unreadable)?)
     }
 
@@ -297,6 +298,7 @@ mod tests {
     #[test]
     fn each_fault_has_its_code() {
         assert_eq!(refused("{"), code::PARSE_ERROR);
+        assert_eq!(refused("hello"), code::PARSE_ERROR);
         assert_eq!(refused("[]"), code::INVALID_REQUEST);
         assert_eq!(refused(r#"{"id":1,"method":"ping"}"#), code::INVALID_REQUEST);
         assert_eq!(refused(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#), code::INVALID_REQUEST);

@@ -90,9 +90,13 @@ impl RequestMeta {
     /// Errors: [`code::INVALID_PARAMS`] when a required key is missing or has a wrong type, [`code::UNSUPPORTED_REVISION`]
     /// for a revision that may not be claimed here.
     pub fn read(params: &Object) -> Result<Self, RpcError> {
+        Self::of(params.child("_meta").as_ref())
+    }
+
+    /// The same, of a `_meta` that was already taken out of its parameters.
+    pub fn of(meta: Option<&Object>) -> Result<Self, RpcError> {
         let wrong = |what: &str| RpcError::new(code::INVALID_PARAMS, format!("invalid `params._meta`: {what}"));
-        let meta =
-            params.child("_meta").ok_or_else(|| wrong("it is missing; every request carries it in this revision"))?;
+        let meta = meta.ok_or_else(|| wrong("it is missing; every request carries it in this revision"))?;
         let claimed = meta.get(REVISION).ok_or_else(|| wrong(&format!("`{REVISION}` is missing")))?;
         let claimed = claimed.as_string().ok_or_else(|| wrong(&format!("`{REVISION}` must be a string")))?;
         let revision = Revision::parse(&claimed)

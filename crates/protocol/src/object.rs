@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -64,11 +64,13 @@ impl Object {
     }
 
     /// Reads the members of the object that `text` is. The same key twice is an error.
-    pub(crate) fn parse(text: &Bytes) -> Result<Self, JsonError> {
-        if !text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|&byte| byte == b'{') {
+    pub(crate) fn parse(text: &ByteString) -> Result<Self, JsonError> {
+        if text.bytes().find(|byte| !byte.is_ascii_whitespace()) != Some(b'{') {
+            // What is no JSON at all is said to be that.
+            serde_json::from_str::<&RawValue>(text).map_err(JsonError::syntax)?;
             return Err(JsonError::WrongType { expected: "an object" });
         }
-        let Pairs(pairs) = serde_json::from_slice(text).map_err(JsonError::syntax)?;
+        let Pairs(pairs) = serde_json::from_str(text).map_err(JsonError::syntax)?;
         let members: Vec<Member> = pairs
             .into_iter()
             .map(|(key, value)| {

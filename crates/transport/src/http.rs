@@ -251,12 +251,11 @@ async fn mcp(
 ) -> Response<Body> {
     if request.method() == Verb::POST {
         let (parts, body) = request.into_parts();
-        let headers = parts.headers.clone();
         // A request holds its place until its answer begins: what is beyond it waits in streams, which sessions and
         // connections bound.
         let Ok(_place) = edge.in_flight.try_acquire() else { return overloaded() };
-        return match body::read(Request::from_parts(parts, body), edge.config.request_bytes).await {
-            Ok(text) => edge.post(&presented, &headers, text).await,
+        return match body::read(&parts.headers, body, edge.config.request_bytes).await {
+            Ok(text) => edge.post(&presented, &parts.headers, text).await,
             Err(refusal) => *refusal,
         };
     }
@@ -299,17 +298,22 @@ impl Edge {
             Err(error) => return rescue::bad_request(None, error),
         };
         match message {
-            Message::Request(request) if modern::is_claimed(&request, headers) => {
-                modern::answer(&self.gateway, presented, request, headers).await
-            }
+            Message::Request(request) => match modern::claimed(&request, headers) {
+                Some(claim) => modern::answer(&self.gateway, presented, (request, claim), headers).await,
+                None => self.post_legacy(presented, headers, Message::Request(request)).await,
+            },
             // A modern client has nothing to notify over HTTP: closing the stream cancels. Taken and ignored.
             Message::Notification(_) if modern::names_modern_revision(headers) => rescue::accepted(),
             Message::Response(_) if modern::names_modern_revision(headers) => rescue::invalid(
                 StatusCode::BAD_REQUEST,
                 "clients of this revision send no responses; answer in `inputResponses`",
             ),
-            legacy => legacy::post_message(&self.gateway, &self.sessions, presented, headers, legacy).await,
+            legacy => self.post_legacy(presented, headers, legacy).await,
         }
+    }
+
+    async fn post_legacy(&self, presented: &Presented, headers: &HeaderMap, message: Message) -> Response<Body> {
+        legacy::post_message(&self.gateway, &self.sessions, presented, headers, message).await
     }
 
     async fn post_batch(&self, headers: &HeaderMap, text: Bytes) -> Response<Body> {
@@ -324,7 +328,7 @@ impl Edge {
             }
             Ok(messages)
                 if messages.iter().any(
-                    |message| matches!(message, Message::Request(request) if modern::is_claimed(request, headers)),
+                    |message| matches!(message, Message::Request(request) if modern::claimed(request, headers).is_some()),
                 ) =>
             {
                 rescue::invalid(StatusCode::BAD_REQUEST, "this revision has no batches")
@@ -341,7 +345,8 @@ async fn open_sse(State(edge): State<Arc<Edge>>, Extension(presented): Extension
 async fn post_sse(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Response<Body> {
     let query = request.uri().query().unwrap_or_default();
     let id = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default().to_owned();
-    match body::read(request, edge.config.request_bytes).await {
+    let (parts, body) = request.into_parts();
+    match body::read(&parts.headers, body, edge.config.request_bytes).await {
         Ok(text) => legacy::post_sse(&edge.streams, &id, text),
         Err(refusal) => *refusal,
     }

@@ -9,14 +9,18 @@ use toolgate_gateway::{Gateway, Request};
 use toolgate_identity::Presented;
 use toolgate_protocol::message::{Request as RpcRequest, Response as RpcResponse};
 use toolgate_protocol::meta::{self, RequestMeta};
-use toolgate_protocol::{Era, Event, Id, Reply, Revision, RpcError, code, header, sse};
+use toolgate_protocol::{Era, Event, Id, Json, Method, Object, Reply, Revision, RpcError, code, header, sse};
 
 use crate::{body, rescue};
 
-/// Whether a request is a modern one: it says so in its body, or its header names a modern revision.
-pub(crate) fn is_claimed(request: &RpcRequest, headers: &HeaderMap) -> bool {
-    RequestMeta::claim(&request.params).is_some()
-        || (request.method != toolgate_protocol::Method::Initialize && names_modern_revision(headers))
+/// What a request says of itself in `_meta`, read once for all that ask.
+pub(crate) struct Claim(Option<Object>);
+
+/// What a request says of itself if it is a modern one: it claims a revision in its body, or its header names a modern one.
+pub(crate) fn claimed(request: &RpcRequest, headers: &HeaderMap) -> Option<Claim> {
+    let meta = request.params.child("_meta");
+    let claims = meta.as_ref().is_some_and(|meta| meta.get(meta::REVISION).is_some());
+    (claims || (request.method != Method::Initialize && names_modern_revision(headers))).then_some(Claim(meta))
 }
 
 /// Whether the revision header names a modern revision.
@@ -29,18 +33,18 @@ pub(crate) fn names_modern_revision(headers: &HeaderMap) -> bool {
 pub(crate) async fn answer(
     gateway: &Gateway,
     presented: &Presented,
-    request: RpcRequest,
+    (request, claim): (RpcRequest, Claim),
     headers: &HeaderMap,
 ) -> Response<Body> {
     let id = request.id.clone();
-    match decode(request, headers) {
+    match decode(request, &claim, headers) {
         Ok(request) => encode(id, gateway.handle(presented, request).await).await,
         Err(error) => rescue::bad_request(Some(id), error),
     }
 }
 
 /// Checks that the headers repeat what the body says.
-fn decode(request: RpcRequest, headers: &HeaderMap) -> Result<Request, RpcError> {
+fn decode(request: RpcRequest, Claim(meta): &Claim, headers: &HeaderMap) -> Result<Request, RpcError> {
     let mismatch = |what: String| RpcError::new(code::HEADER_MISMATCH, what);
     let one = |name: &str| -> Result<Option<String>, RpcError> {
         let mut values = headers.get_all(name).iter();
@@ -52,14 +56,14 @@ fn decode(request: RpcRequest, headers: &HeaderMap) -> Result<Request, RpcError>
             (Some(_), Some(_)) => Err(mismatch(format!("the header {name} stands more than once"))),
         }
     };
-    let claimed = RequestMeta::claim(&request.params).and_then(|claim| claim.as_string());
+    let claimed = meta.as_ref().and_then(|meta| meta.string(meta::REVISION));
     let named = one(header::REVISION)?;
     if let (Some(named), Some(claimed)) = (&named, &claimed)
         && named != claimed
     {
         return Err(mismatch(format!("the header MCP-Protocol-Version says {named}, the body says {claimed}")));
     }
-    RequestMeta::read(&request.params)?;
+    RequestMeta::of(meta.as_ref())?;
     if named.is_none() {
         return Err(mismatch("the header MCP-Protocol-Version is missing; it must repeat the body".into()));
     }
@@ -128,19 +132,14 @@ async fn encode(id: Id, mut reply: Reply) -> Response<Body> {
 }
 
 /// The `_meta` keys that a transport stamps on a request on a legacy client's behalf.
-pub(crate) fn stamp(
-    params: &mut toolgate_protocol::Object,
-    capabilities: &toolgate_protocol::Json,
-    client_info: Option<&toolgate_protocol::Json>,
-    level: meta::Level,
-) {
+pub(crate) fn stamp(params: &mut Object, capabilities: &Json, client_info: Option<&Json>, level: meta::Level) {
     meta::edit(params, |envelope| {
         envelope.retain(|member| !meta::is_per_hop(member.name()));
-        envelope.set(meta::REVISION, toolgate_protocol::Json::string(Revision::LATEST_MODERN.as_str()));
+        envelope.set(meta::REVISION, Json::string(Revision::LATEST_MODERN.as_str()));
         envelope.set(meta::CAPABILITIES, capabilities.clone());
         if let Some(client_info) = client_info {
             envelope.set(meta::CLIENT_INFO, client_info.clone());
         }
-        envelope.set(meta::LOG_LEVEL, toolgate_protocol::Json::string(level.as_str()));
+        envelope.set(meta::LOG_LEVEL, Json::string(level.as_str()));
     });
 }

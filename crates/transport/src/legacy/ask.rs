@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use toolgate_protocol::message::Request;
-use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code};
+use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code, refusal};
 
 use super::session::{Out, Outlet, Session, random_id};
 
@@ -26,11 +26,12 @@ impl Session {
             ));
         }
         let asked = questions.members().map(|question| async move {
-            let answer = self.ask(&question.value, outlet).await?;
-            Ok((question.name().to_owned(), answer))
+            // A refusal is an answer too: the server may have a way to go on without.
+            let answer = self.ask(&question.value, outlet).await.unwrap_or_else(|error| refusal::write(&error));
+            (question.name().to_owned(), answer)
         });
-        let answers: Result<Vec<_>, RpcError> = futures_util::future::join_all(asked).await.into_iter().collect();
-        Ok(answers?.into_iter().fold(Object::new(), |all, (key, answer)| all.with(&key, answer)))
+        let answers = futures_util::future::join_all(asked).await;
+        Ok(answers.into_iter().fold(Object::new(), |all, (key, answer)| all.with(&key, answer)))
     }
 
     async fn ask(&self, question: &Json, outlet: &Outlet) -> Outcome {

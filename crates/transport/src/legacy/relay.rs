@@ -5,7 +5,9 @@ use std::sync::Arc;
 use toolgate_gateway::Request;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
 use toolgate_protocol::meta::{self, Level};
-use toolgate_protocol::{Event, Id, Json, Message, Method, Notification, Object, Outcome, Reply, RpcError, code};
+use toolgate_protocol::{
+    Event, Id, Json, Message, Method, Notification, Object, Outcome, Reply, RpcError, code, refusal,
+};
 
 use super::session::{Out, Outlet, Session};
 use crate::modern;
@@ -82,6 +84,7 @@ impl Session {
             let reply = self.gateway.handle(&self.presented, request).await;
             let result = match self.pass_on(reply, outlet).await {
                 Ok(result) => result,
+                Err(error) if refusal::among(&params).as_ref() == Some(&error) => return refused(&method, error),
                 Err(error) => return Err(as_legacy_error(&method, error)),
             };
             let Ok(mut object) = result.object() else { return Ok(result) };
@@ -90,7 +93,7 @@ impl Session {
             }
             let responses = match self.ask_all(&object, outlet).await {
                 Ok(responses) => responses,
-                Err(refusal) => return refused(&method, refusal),
+                Err(error) => return refused(&method, error),
             };
             params.remove("requestState");
             if let Some(state) = object.remove("requestState") {
@@ -98,7 +101,8 @@ impl Session {
             }
             params.set("inputResponses", responses.to_json());
         }
-        refused(&method, RpcError::new(code::INTERNAL_ERROR, format!("the server asked more than {MAX_ROUNDS} times")))
+        let asked_too_often = format!("the server asked more than {MAX_ROUNDS} times");
+        refused(&method, RpcError::new(code::INTERNAL_ERROR, asked_too_often))
     }
 
     /// Makes a request modern.
