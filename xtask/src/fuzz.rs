@@ -74,7 +74,7 @@ fn build() -> anyhow::Result<Built> {
     // With a target given, flags are for it alone: build scripts and procedural macros stay as they are.
     let host = host()?;
     let mut cargo = cargo();
-    cargo.args(["build", "--release", "--locked", "--target", &host]).arg("--target-dir").arg(&folder);
+    cargo.args(["build", "--release", "--target", &host]).arg("--target-dir").arg(&folder);
     cargo.arg("--manifest-path").arg(crate::root().join("fuzz/Cargo.toml"));
     cargo.env("RUSTFLAGS", COVERAGE.join(" ")).env_remove("CARGO_ENCODED_RUSTFLAGS");
     if !cargo.status().context("cannot run cargo")?.success() {

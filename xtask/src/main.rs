@@ -5,6 +5,7 @@ mod bench;
 mod clients;
 mod conformance;
 mod fuzz;
+mod test;
 mod tidy;
 
 use std::path::Path;
@@ -15,6 +16,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
+    /// Runs everything: formatting, laws, lints, tests, fuzzing, conformance, clients. Installs what it needs.
+    Test(test::Args),
     /// Holds the laws of ARCHITECTURE.md: floors, eras, names, lengths, lock files.
     Tidy(tidy::Args),
     /// Feeds the envelope, the framings and the config with bytes that look for what breaks them.
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
 impl Chore {
     fn run(self) -> anyhow::Result<()> {
         match self {
+            Chore::Test(args) => test::run(args),
             Chore::Tidy(args) => tidy::run(args),
             Chore::Fuzz(args) => fuzz::run(args),
             Chore::Conformance(args) => conformance::run(args),

@@ -1,0 +1,128 @@
+//! The steps of the test command, and what each runs.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use clap::{Parser as _, ValueEnum};
+use serde_json::Value;
+
+use crate::Chore;
+
+/// Seconds for each fuzz target: enough to see that nothing broke that was found before. Who looks for more gives it more.
+const FUZZ_SECONDS: &str = "10";
+
+/// One step, from the cheap to the dear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Step {
+    /// Formatting.
+    Fmt,
+    /// The laws.
+    Tidy,
+    /// Lints.
+    Clippy,
+    /// Unit and integration tests.
+    Test,
+    /// Fuzz targets.
+    Fuzz,
+    /// The binary that the next steps use.
+    Build,
+    /// The official suite.
+    Conformance,
+    /// Clients that we did not write.
+    Clients,
+}
+
+/// What earlier steps leave for later ones.
+#[derive(Default)]
+pub(super) struct State {
+    /// The binary; without it a chore builds its own.
+    toolgate: Option<PathBuf>,
+}
+
+// === impl Step ===
+
+impl Step {
+    /// What it does, in words.
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Self::Fmt => "one formatting",
+            Self::Tidy => "the laws of ARCHITECTURE.md",
+            Self::Clippy => "no warning in any target",
+            Self::Test => "unit and integration tests of all crates",
+            Self::Fuzz => "what must hold for any bytes at all, for a bounded time",
+            Self::Build => "the binary for the steps that follow",
+            Self::Conformance => "the official MCP conformance suite, through toolgate",
+            Self::Clients => "MCP clients that we did not write, through toolgate",
+        }
+    }
+
+    /// Whether it belongs to what is run between two changes.
+    pub(super) fn is_quick(self) -> bool {
+        matches!(self, Self::Fmt | Self::Tidy | Self::Clippy | Self::Test)
+    }
+
+    /// Runs it, with what it says in front of the person who asked.
+    pub(super) fn run(self, state: &mut State) -> anyhow::Result<()> {
+        match self {
+            Self::Fmt => {
+                cargo(&["fmt", "--all", "--check"])?;
+                cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
+            }
+            Self::Tidy => chore(&["tidy"], None),
+            Self::Clippy => cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+            Self::Test => cargo(&["test", "--workspace"]),
+            Self::Fuzz => chore(&["fuzz", "--seconds", FUZZ_SECONDS], None),
+            Self::Build => {
+                state.toolgate = Some(build()?);
+                Ok(())
+            }
+            Self::Conformance => chore(&["conformance"], state.toolgate.as_deref()),
+            Self::Clients => chore(&["clients"], state.toolgate.as_deref()),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value().expect("no step is hidden from the command line");
+        f.write_str(value.get_name())
+    }
+}
+
+/// Another chore of ours, in this process: the program file may be replaced by a build in between.
+fn chore(words: &[&str], toolgate: Option<&Path>) -> anyhow::Result<()> {
+    let words = ["cargo xtask"].into_iter().chain(words.iter().copied()).map(Into::into);
+    let binary = toolgate.into_iter().flat_map(|path| ["--toolgate".into(), path.into()]);
+    Chore::try_parse_from(words.chain(binary).collect::<Vec<std::ffi::OsString>>())?.run()
+}
+
+fn cargo(words: &[&str]) -> anyhow::Result<()> {
+    let status = command(words).status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("cargo {}: {status}", words.join(" "));
+    }
+    Ok(())
+}
+
+fn command(words: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(words).current_dir(crate::root()).stdin(Stdio::null());
+    cargo
+}
+
+/// Builds toolgate with the profile of the tests, so that its dependencies are those already built. Returns the binary's
+/// path, as cargo tells it.
+fn build() -> anyhow::Result<PathBuf> {
+    let words = ["build", "--package", "toolgate", "--message-format", "json-render-diagnostics"];
+    let output = command(&words).stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("toolgate does not build");
+    }
+    let messages =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let mut ours = messages.filter(|message| message["target"]["name"] == "toolgate");
+    let binary = ours.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    binary.context("cargo built no binary named toolgate")
+}
