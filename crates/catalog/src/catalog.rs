@@ -279,6 +279,16 @@ impl Tracked {
         matches!(tokio::time::timeout_at(deadline, known.wait_for(|known| *known >= at_least)).await, Ok(Ok(_)))
     }
 
+    /// Why nothing is known of what it offers, in a few words for whoever reads a list.
+    pub(crate) fn why_unknown(&self) -> String {
+        match &*self.upstream.state().borrow() {
+            State::Starting => "it is still starting".into(),
+            State::Ready(_) => "its lists are still being fetched, or could not be".into(),
+            State::Failed { error, .. } => error.clone(),
+            State::Stopped => "it was stopped".into(),
+        }
+    }
+
     fn has_failed(&self) -> bool {
         matches!(*self.upstream.state().borrow(), State::Failed { .. } | State::Stopped)
     }

@@ -172,21 +172,38 @@ impl View {
             .flatten()
     }
 
+    /// The upstreams of which nothing can be listed now, each with the reason; a list without their entries says so.
+    pub fn missing(&self) -> Vec<(UpstreamName, String)> {
+        let unknown = self.inner.members.iter().filter(|member| self.snapshot.offer(member.upstream.name()).is_none());
+        unknown.map(|member| (member.upstream.name().clone(), member.why_unknown())).collect()
+    }
+
     /// What the gateway says of itself to this caller.
     pub fn about(&self) -> About {
-        if self.inner.config.naming == Naming::Transparent
-            && let [(_, Some(offer))] = &self.snapshot.offers[..]
-        {
-            return About {
+        match self.posed_as() {
+            Some(offer) => About {
                 server_info: offer.server_info.clone(),
                 capabilities: kept_capabilities(offer),
                 instructions: offer.instructions.clone(),
-            };
+            },
+            None => About {
+                server_info: own_info(),
+                capabilities: self.joint_capabilities(),
+                instructions: self.joint_instructions(),
+            },
         }
-        About {
-            server_info: own_info(),
-            capabilities: self.joint_capabilities(),
-            instructions: self.joint_instructions(),
+    }
+
+    /// Its name and version alone, which every result repeats.
+    pub fn server_info(&self) -> Json {
+        self.posed_as().map_or_else(own_info, |offer| offer.server_info.clone())
+    }
+
+    /// The upstream that a transparent gateway looks like, once it is known.
+    fn posed_as(&self) -> Option<&Offer> {
+        match &self.snapshot.offers[..] {
+            [(_, Some(offer))] if self.inner.config.naming == Naming::Transparent => Some(offer),
+            _ => None,
         }
     }
 

@@ -11,6 +11,9 @@ use crate::exchange::Request;
 /// How long clients may keep what the gateway says of itself; short, since upstreams come and go.
 const DISCOVER_TTL_MS: u64 = 60_000;
 
+/// Result `_meta` key: upstreams whose entries a list lacks, by name, each with the reason.
+const MISSING: &str = "io.toolgate/missing";
+
 /// Answers discover and the lists.
 pub(crate) fn answer(view: &View, request: &Request) -> Result<Json, Error> {
     match request.method {
@@ -47,10 +50,16 @@ fn list(view: &View, kind: Kind, request: &Request) -> Result<Json, Error> {
     if let Some(next) = &page.next {
         result.set("nextCursor", Json::string(next));
     }
+    let mut meta = Object::new().with(meta::SERVER_INFO, view.server_info());
+    let missing = view.missing();
+    if !missing.is_empty() {
+        let reasons = missing.iter().fold(Object::new(), |all, (name, why)| all.with(name.as_str(), Json::string(why)));
+        meta.set(MISSING, reasons.to_json());
+    }
     let ttl = u64::try_from(page.ttl.as_millis()).unwrap_or(u64::MAX);
     Ok(result
         .with("ttlMs", Json::integer(ttl))
         .with("cacheScope", Json::literal(if page.public { "\"public\"" } else { "\"private\"" }))
-        .with("_meta", Object::new().with(meta::SERVER_INFO, view.about().server_info).to_json())
+        .with("_meta", meta.to_json())
         .to_json())
 }

@@ -61,7 +61,7 @@ pub struct Edge {
     started: Instant,
 }
 
-/// A bound address, ready to serve.
+/// A bound address, ready to be served by any number of threads.
 pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
@@ -102,6 +102,14 @@ impl Listening {
     /// Binds `address`; port 0 takes a free one.
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// The same address for a server in another runtime; connections go to whichever is free first. Must be called in that
+    /// runtime.
+    pub fn share(bound: &std::net::TcpListener) -> io::Result<Self> {
+        let listener = TcpListener::from_std(bound.try_clone()?)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
@@ -173,7 +181,6 @@ impl Edge {
         if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
             tracing::warn!(?grace, "requests still in flight were cut off");
         }
-        self.sessions.clear();
     }
 
     fn connection(

@@ -1,33 +1,31 @@
-//! What all upstreams share: connections to the same place, and the watchdog of our child processes.
+//! What all upstreams share: the way to open connections, and the watchdog of our child processes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Uri};
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service as _;
 
+use crate::error::{Failure, root};
 use crate::watchdog::Watchdog;
 
-/// Idle connections are closed this soon because Node and uvicorn close theirs after 5 s: a call sent in that very moment
-/// would be lost without anyone knowing whether it ran.
-const IDLE: Duration = Duration::from_secs(4);
-/// Idle connections kept to one place.
-const IDLE_PER_HOST: usize = 64;
 /// For one TCP connection.
 const TCP_CONNECT: Duration = Duration::from_secs(10);
+
+/// A connection, encrypted or not.
+pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// What all upstreams share.
 #[derive(Debug)]
 pub struct Host {
-    plain: OnceLock<Client<HttpConnector, Full<Bytes>>>,
-    /// Apart, because reading the system's certificates takes memory that a gateway without https can do without.
-    tls: OnceLock<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
+    tcp: HttpConnector,
+    /// Made when first needed: reading the system's certificates takes memory that a gateway without https can do without.
+    tls: OnceLock<HttpsConnector<HttpConnector>>,
     watchdog: Watchdog,
 }
 
@@ -37,19 +35,21 @@ impl Host {
     /// `watchdog_exe` is run as `<exe> watchdog` with the first child process, to end all of them should we be killed; it
     /// must call [`watchdog_main`](crate::watchdog_main).
     pub fn new(watchdog_exe: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { plain: OnceLock::new(), tls: OnceLock::new(), watchdog: Watchdog::new(watchdog_exe) })
+        Arc::new(Self { tcp: tcp(), tls: OnceLock::new(), watchdog: Watchdog::new(watchdog_exe) })
     }
 
     pub(crate) fn watchdog(&self) -> &Watchdog {
         &self.watchdog
     }
 
-    /// Sends a request over a pooled connection.
-    pub(crate) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
-            self.tls.get_or_init(|| builder().build(https())).request(request)
+    /// Opens a connection to where the URL points.
+    pub(crate) async fn connect(&self, url: &Uri) -> Result<Stream, Failure> {
+        if url.scheme() == Some(&http::uri::Scheme::HTTPS) {
+            let mut tls = self.tls.get_or_init(https).clone();
+            tls.call(url.clone()).await.map_err(|error| Failure::Unavailable(root(&*error)))
         } else {
-            self.plain.get_or_init(|| builder().build(tcp())).request(request)
+            let stream = self.tcp.clone().call(url.clone()).await;
+            stream.map(MaybeHttpsStream::Http).map_err(|error| Failure::Unavailable(root(&error)))
         }
     }
 }
@@ -57,12 +57,6 @@ impl Host {
 /// Whether this is a URL that can be reached.
 pub(crate) fn is_http(url: &Uri) -> bool {
     matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
-}
-
-fn builder() -> hyper_util::client::legacy::Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_PER_HOST).pool_timer(TokioTimer::new());
-    builder
 }
 
 fn tcp() -> HttpConnector {
@@ -78,5 +72,5 @@ fn https() -> HttpsConnector<HttpConnector> {
         tracing::debug!(%error, "no certificates of the system; the built-in ones are used");
         HttpsConnectorBuilder::new().with_webpki_roots()
     });
-    roots.https_or_http().enable_http1().wrap_connector(tcp())
+    roots.https_only().enable_http1().wrap_connector(tcp())
 }

@@ -266,11 +266,6 @@ impl Sessions {
         }
     }
 
-    /// Ends all.
-    pub(crate) fn clear(&self) {
-        lock(&self.by_id).clear();
-    }
-
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         lock(&self.by_id).len()
