@@ -73,6 +73,15 @@ impl Failure {
     }
 }
 
+/// The innermost cause, in its own words; the outer ones only say that something failed.
+pub(crate) fn root(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    neutral(&cause.to_string(), 200)
+}
+
 /// A text from outside, made fit for a log line: no control characters, not long.
 pub(crate) fn neutral(text: &str, longest: usize) -> String {
     let mut clean: String = text.chars().take(longest).map(|c| if is_harmless(c) { c } else { '\u{fffd}' }).collect();

@@ -35,9 +35,10 @@ struct Table {
 
 #[derive(Debug)]
 struct Slot {
-    queue: mpsc::Sender<Arrival>,
+    /// Boxed, because a channel makes room for many at once and most calls have one.
+    queue: mpsc::Sender<Box<Arrival>>,
     queued_bytes: Arc<AtomicUsize>,
-    last: mpsc::OwnedPermit<Arrival>,
+    last: mpsc::OwnedPermit<Box<Arrival>>,
     begun: bool,
     traits: Traits,
 }
@@ -71,7 +72,7 @@ pub(crate) enum Arrival {
 pub(crate) struct Seat {
     id: u64,
     flight: Arc<Flight>,
-    queue: mpsc::Receiver<Arrival>,
+    queue: mpsc::Receiver<Box<Arrival>>,
     queued_bytes: Arc<AtomicUsize>,
 }
 
@@ -116,7 +117,7 @@ impl Flight {
                 };
                 let slot = id.and_then(|id| self.table().slots.remove(&id));
                 match slot {
-                    Some(slot) => drop(slot.last.send(Arrival::Outcome(response.outcome))),
+                    Some(slot) => drop(slot.last.send(Box::new(Arrival::Outcome(response.outcome)))),
                     None => tracing::debug!(id = ?response.id, "an answer to no call in flight was dropped"),
                 }
                 None
@@ -169,7 +170,7 @@ impl Flight {
         let mut table = self.table();
         if table.slots.len() == 1 {
             for (_, slot) in table.slots.drain() {
-                slot.last.send(Arrival::Lost(failure.clone()));
+                slot.last.send(Box::new(Arrival::Lost(failure.clone())));
             }
         }
     }
@@ -177,7 +178,7 @@ impl Flight {
     /// Ends one call without an answer.
     pub(crate) fn fail(&self, id: u64, failure: Failure) {
         if let Some(slot) = self.table().slots.remove(&id) {
-            slot.last.send(Arrival::Lost(failure));
+            slot.last.send(Box::new(Arrival::Lost(failure)));
         }
     }
 
@@ -194,7 +195,7 @@ impl Flight {
         for slot in slots.into_values() {
             let failure =
                 if slot.begun { Failure::Closed(reason.to_owned()) } else { Failure::NotTaken(reason.to_owned()) };
-            slot.last.send(Arrival::Lost(failure));
+            slot.last.send(Box::new(Arrival::Lost(failure)));
         }
     }
 
@@ -225,9 +226,9 @@ impl Slot {
         }
         let len = arrival.len();
         self.queued_bytes.fetch_add(len, Ordering::Relaxed);
-        self.queue.try_send(arrival).map_err(|error| {
+        self.queue.try_send(Box::new(arrival)).map_err(|error| {
             self.queued_bytes.fetch_sub(len, Ordering::Relaxed);
-            error.into_inner()
+            *error.into_inner()
         })
     }
 }
@@ -279,7 +280,7 @@ impl Seat {
         match self.queue.recv().await {
             Some(arrival) => {
                 self.queued_bytes.fetch_sub(arrival.len(), Ordering::Relaxed);
-                arrival
+                *arrival
             }
             None => Arrival::Lost(Failure::Closed("the answer was already taken".into())),
         }

@@ -1,21 +1,19 @@
 //! HTTP to one upstream: requests out, bounded answers back. Knows status codes and content types, and nothing of eras.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::Full;
 use toolgate_protocol::sse::{SseDecoder, SseEvent};
 use toolgate_protocol::{Message, Outcome, header};
 
 use crate::config::{HttpConfig, Limits};
-use crate::error::{Failure, neutral};
+use crate::error::{Failure, neutral, root};
 use crate::host::Host;
+use crate::pool::{Pool, PooledBody};
 
 /// Where an SSE stream is resumed.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -31,8 +29,10 @@ const DRAIN: (usize, Duration) = (64 << 10, Duration::from_secs(5));
 /// One URL, with what every request to it has in common.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    host: Arc<Host>,
+    pool: Arc<Pool>,
     url: Uri,
+    /// What a request line says: path and query.
+    target: Uri,
     headers: HeaderMap,
     message_bytes: usize,
     depth: usize,
@@ -60,7 +60,7 @@ pub(crate) enum Body {
 /// Server-sent events as they come.
 #[derive(Debug)]
 pub(crate) struct EventStream {
-    body: Incoming,
+    body: PooledBody,
     decoder: SseDecoder,
     limit: usize,
 }
@@ -76,9 +76,11 @@ impl Endpoint {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
+        headers.insert(HOST, host_header(&config.url));
         Self {
-            host: host.clone(),
+            pool: Pool::new(host.clone(), config.url.clone()),
             url: config.url.clone(),
+            target: target(&config.url),
             headers,
             message_bytes: limits.message_bytes,
             depth: limits.depth,
@@ -88,7 +90,8 @@ impl Endpoint {
     /// The same place under another URL of the same origin.
     pub(crate) fn at(&self, url: Uri) -> Self {
         Self {
-            host: self.host.clone(),
+            pool: self.pool.clone(),
+            target: target(&url),
             url,
             headers: self.headers.clone(),
             message_bytes: self.message_bytes,
@@ -142,9 +145,9 @@ impl Endpoint {
     async fn send(&self, verb: Verb, body: Bytes, headers: HeaderMap) -> Result<Answer, Failure> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = verb;
-        *request.uri_mut() = self.url.clone();
+        *request.uri_mut() = self.target.clone();
         *request.headers_mut() = headers;
-        let (head, body) = self.host.request(request).await.map_err(|error| unreached(&error))?.into_parts();
+        let (head, body) = self.pool.send(request).await?.into_parts();
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = if is_type(content_type, "text/event-stream") && head.status.is_success() {
             Body::Events(EventStream { body, decoder: SseDecoder::new(self.message_bytes), limit: self.message_bytes })
@@ -162,21 +165,36 @@ impl Endpoint {
     }
 }
 
+/// Path and query alone, as a request line has them.
+fn target(url: &Uri) -> Uri {
+    url.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
+}
+
+/// Host and port, without the port that the scheme implies and without credentials.
+fn host_header(url: &Uri) -> HeaderValue {
+    let host = url.host().unwrap_or_default();
+    let implied = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    let text = match url.port_u16() {
+        Some(port) if port != implied => format!("{host}:{port}"),
+        _ => host.to_owned(),
+    };
+    HeaderValue::try_from(text).expect("the host of a URL is a legal header value")
+}
+
 fn is_type(content_type: &str, wanted: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(wanted)
 }
 
 /// Reads a body to its end. One that came in one piece is not copied.
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    if body.size_hint().lower() > limit as u64 {
+async fn read(mut body: PooledBody, limit: usize) -> Result<Bytes, Failure> {
+    if body.expected() > limit as u64 {
         return Err(Failure::TooLarge(limit));
     }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure::Closed(format!("its answer broke off: {}", root(&error))))?;
-        let Ok(data) = frame.into_data() else { continue };
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|error| Failure::Closed(format!("its answer broke off: {}", root(&error))))?;
         if first.len() + more.len() + data.len() > limit {
             return Err(Failure::TooLarge(limit));
         }
@@ -185,7 +203,7 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
             continue;
         }
         if more.is_empty() {
-            let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit);
+            let expected = usize::try_from(body.expected()).unwrap_or(0).min(limit);
             more.reserve(first.len() + data.len() + expected);
             more.extend_from_slice(&first);
             first = Bytes::new();
@@ -193,21 +211,6 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
         more.extend_from_slice(&data);
     }
     Ok(if more.is_empty() { first } else { more.freeze() })
-}
-
-/// A request that did not reach its destination, or did and got no answer.
-fn unreached(error: &hyper_util::client::legacy::Error) -> Failure {
-    let why = root(error);
-    if error.is_connect() { Failure::Unavailable(why) } else { Failure::Closed(why) }
-}
-
-/// The innermost cause, in its own words; the outer ones only say that a request failed.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    neutral(&cause.to_string(), 200)
 }
 
 // === impl Answer ===
@@ -274,13 +277,9 @@ impl EventStream {
                 Ok(None) => {}
                 Err(_) => return Err(Failure::TooLarge(self.limit)),
             }
-            match self.body.frame().await {
+            match self.body.data().await {
                 None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        self.decoder.push(data);
-                    }
-                }
+                Some(Ok(data)) => self.decoder.push(&data),
                 Some(Err(error)) => {
                     return Err(Failure::Closed(format!("its event stream broke off: {}", root(&error))));
                 }
@@ -291,25 +290,23 @@ impl EventStream {
     /// Reads what is left, so that the connection can be used again: right away if it is there, else off the path.
     pub(crate) fn finish(mut self) {
         // Mostly the end has arrived together with the answer.
-        let mut here = Context::from_waker(Waker::noop());
-        if let Poll::Ready(None | Some(Err(_))) = Pin::new(&mut self.body).poll_frame(&mut here) {
+        if let Some(None | Some(Err(_))) = self.body.data_now() {
             return;
         }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let (mut left, patience) = DRAIN;
-                let drain = async {
-                    while let Some(Ok(frame)) = self.body.frame().await {
-                        let len = frame.data_ref().map_or(0, Bytes::len);
-                        if len > left {
-                            break;
-                        }
-                        left -= len;
+        // Without a runtime, the process is ending.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let (mut left, patience) = DRAIN;
+            let drain = async {
+                while let Some(Ok(data)) = self.body.data().await {
+                    if data.len() > left {
+                        break;
                     }
-                };
-                // Whatever is left after that closes the connection.
-                let _ = tokio::time::timeout(patience, drain).await;
-            });
-        }
+                    left -= data.len();
+                }
+            };
+            // Whatever is left after that closes the connection.
+            let _ = tokio::time::timeout(patience, drain).await;
+        });
     }
 }

@@ -4,7 +4,7 @@
 //! keeping it, finding out its era and translating for a legacy one are this crate's business and nobody else's.
 //!
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
-//! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` or over a `mux`,
+//! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
 //! that wait for a client. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
 
@@ -24,6 +24,7 @@ mod modern;
 mod mux;
 mod os;
 mod park;
+mod pool;
 mod process;
 mod sse;
 mod stdio;
