@@ -52,7 +52,7 @@ pub(crate) enum Body {
     /// Read to its end.
     Json(Bytes),
     /// Not yet read.
-    Events(EventStream),
+    Events(Box<EventStream>),
     /// Of no use: its content type, and with an error status what it says.
     Other(String, Bytes),
 }
@@ -150,7 +150,8 @@ impl Endpoint {
         let (head, body) = self.pool.send(request).await?.into_parts();
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = if is_type(content_type, "text/event-stream") && head.status.is_success() {
-            Body::Events(EventStream { body, decoder: SseDecoder::new(self.message_bytes), limit: self.message_bytes })
+            let decoder = SseDecoder::new(self.message_bytes);
+            Body::Events(Box::new(EventStream { body, decoder, limit: self.message_bytes }))
         } else if is_type(content_type, "application/json") {
             let limit = if head.status.is_success() { self.message_bytes } else { self.message_bytes.min(ERROR_BODY) };
             Body::Json(read(body, limit).await?)

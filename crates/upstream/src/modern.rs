@@ -204,7 +204,7 @@ fn withhold_tasks(params: &mut Object) {
 
 enum Posted {
     Outcome(Outcome),
-    Events(EventStream),
+    Events(Box<EventStream>),
 }
 
 impl ModernHttp {
@@ -308,7 +308,7 @@ fn value(text: &str) -> Result<HeaderValue, Failure> {
 struct HttpCourse {
     id: u64,
     /// `None` once the outcome was read.
-    events: Option<EventStream>,
+    events: Option<Box<EventStream>>,
     depth: usize,
     within: Duration,
 }
@@ -439,7 +439,7 @@ pub(crate) enum Listening {
     /// On a shared connection.
     Mux { seat: Seat, mux: Arc<Mux> },
     /// On a connection of its own.
-    Http { id: u64, events: EventStream, depth: usize },
+    Http { id: u64, events: Box<EventStream>, depth: usize },
     /// It ended at once.
     Answered(Option<Outcome>),
 }

@@ -49,8 +49,10 @@ struct Idle {
 struct Line {
     sender: SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
-    connection: Option<Pin<Box<Connection<Stream, Full<Bytes>>>>>,
+    connection: Option<Driven>,
 }
+
+type Driven = Pin<Box<Connection<Stream, Full<Bytes>>>>;
 
 /// The body of an answer. Read to its end, it gives its connection back; dropped before, it closes it.
 #[derive(Debug)]
@@ -169,7 +171,7 @@ trait Drive {
     fn drive(&mut self, cx: &mut Context<'_>);
 }
 
-impl Drive for Option<Pin<Box<Connection<Stream, Full<Bytes>>>>> {
+impl Drive for Option<Driven> {
     fn drive(&mut self, cx: &mut Context<'_>) {
         // How it ended, its request or body tells.
         if self.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {

@@ -67,7 +67,7 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     format!("{scheme}://{authority}{path}").parse().ok()
 }
 
-async fn read(mut events: EventStream, mux: Arc<Mux>) {
+async fn read(mut events: Box<EventStream>, mux: Arc<Mux>) {
     let reading = async {
         loop {
             match events.next().await {

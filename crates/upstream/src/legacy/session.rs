@@ -64,7 +64,7 @@ pub(crate) struct PostStream {
 
 enum StreamState {
     Reading(Box<EventStream>),
-    Resuming(Pin<Box<dyn Future<Output = Result<EventStream, Failure>> + Send>>),
+    Resuming(Pin<Box<dyn Future<Output = Result<Box<EventStream>, Failure>> + Send>>),
 }
 
 impl std::fmt::Debug for Session {
@@ -269,8 +269,8 @@ impl Session {
 // === impl PostStream ===
 
 impl PostStream {
-    fn new(session: &Arc<Session>, events: EventStream) -> Self {
-        Self { session: session.clone(), state: StreamState::Reading(Box::new(events)), last_id: None, retry: RETRY }
+    fn new(session: &Arc<Session>, events: Box<EventStream>) -> Self {
+        Self { session: session.clone(), state: StreamState::Reading(events), last_id: None, retry: RETRY }
     }
 
     /// The next message. May be dropped in mid-wait without losing anything.
@@ -280,7 +280,7 @@ impl PostStream {
                 StreamState::Reading(events) => events,
                 StreamState::Resuming(resuming) => {
                     let events = resuming.await?;
-                    self.state = StreamState::Reading(Box::new(events));
+                    self.state = StreamState::Reading(events);
                     continue;
                 }
             };
@@ -317,7 +317,7 @@ impl PostStream {
 }
 
 /// Opens a stream again after the event `last_id`. The call's deadline bounds how often this is tried.
-async fn resume(session: Arc<Session>, last_id: String, retry: Duration) -> Result<EventStream, Failure> {
+async fn resume(session: Arc<Session>, last_id: String, retry: Duration) -> Result<Box<EventStream>, Failure> {
     sleep(retry).await;
     match session.endpoint.get(session.get_headers.clone(), Some(&last_id)).await {
         Ok(Answer { body: Body::Events(events), .. }) => return Ok(events),
