@@ -1,16 +1,26 @@
 //! Bodies: a request's, read within bounds; an answer's, streamed as server-sent events.
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Frame, Incoming, SizeHint};
 use toolgate_protocol::sse;
 
 use crate::rescue;
+
+/// The body of an answer.
+pub(crate) enum Body {
+    /// There at once.
+    Whole(Bytes),
+    /// Comes in parts.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
 
 /// A client that stops sending in the middle of a body is given up after this.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,7 +28,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const QUIET: Duration = Duration::from_secs(15);
 
 /// Reads a JSON body of at most `limit` bytes; else gives the answer that says what is wrong with it.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
+pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -56,8 +66,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
 
 /// An answer that goes on: each item is one server-sent event, or a comment.
 pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
-    let body = Body::from_stream(futures_util::StreamExt::map(events, Ok::<_, Infallible>));
-    let mut response = Response::new(body);
+    let mut response = Response::new(Body::Stream(Box::pin(events)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
@@ -69,4 +78,30 @@ pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -
 /// What keeps a quiet stream open.
 pub(crate) fn keep_alive() -> Bytes {
     Bytes::from_static(sse::KEEP_ALIVE)
+}
+
+// === impl Body ===
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(text) if text.is_empty() => Poll::Ready(None),
+            Self::Whole(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            Self::Stream(parts) => parts.as_mut().poll_next(context).map(|part| part.map(|text| Ok(Frame::data(text)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(text) if text.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(text) => SizeHint::with_exact(text.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
 }

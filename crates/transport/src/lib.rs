@@ -5,12 +5,14 @@
 
 mod body;
 mod conversation;
+mod edge;
 mod guard;
-mod http;
 mod legacy;
 mod modern;
 mod rescue;
+mod server;
 mod stdio;
 
-pub use http::{Config, Edge, Listening, Shutdown};
+pub use edge::{Config, Edge};
+pub use server::{Listening, Shutdown};
 pub use stdio::serve as serve_stdio;

@@ -3,7 +3,6 @@
 //! Source: 2026-07-28 `transports/streamable-http`. The order of the checks decides which error a wrong request gets; it is
 //! the order of the official SDKs, which the conformance suite also takes.
 
-use axum::body::Body;
 use http::{HeaderMap, Response, StatusCode};
 use toolgate_gateway::{Gateway, Request};
 use toolgate_identity::Presented;
@@ -11,7 +10,8 @@ use toolgate_protocol::message::{Request as RpcRequest, Response as RpcResponse}
 use toolgate_protocol::meta::{self, RequestMeta};
 use toolgate_protocol::{Era, Event, Id, Json, Method, Object, Reply, Revision, RpcError, code, header, sse};
 
-use crate::{body, rescue};
+use crate::body::{self, Body};
+use crate::rescue;
 
 /// What a request says of itself in `_meta`, read once for all that ask.
 pub(crate) struct Claim(Option<Object>);

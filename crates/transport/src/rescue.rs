@@ -3,11 +3,12 @@
 //! Source: 2026-07-28 `transports/streamable-http`, and §1.4 of its error table: what is wrong with the request itself is an
 //! HTTP error; what happened while it was carried out is an answer, 200.
 
-use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use toolgate_protocol::message::Response as RpcResponse;
 use toolgate_protocol::{Id, Outcome, RpcError, code};
+
+use crate::body::Body;
 
 /// The status of an answer.
 pub(crate) fn status_of(outcome: &Outcome) -> StatusCode {
@@ -24,9 +25,16 @@ pub(crate) fn status_of(outcome: &Outcome) -> StatusCode {
 
 /// One JSON text as the whole answer.
 pub(crate) fn json(status: StatusCode, text: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+    let mut response = Response::new(Body::Whole(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A few words as the whole answer.
+pub(crate) fn text(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(Bytes::from_static(text.as_bytes())));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -53,7 +61,7 @@ pub(crate) fn accepted() -> Response<Body> {
 
 /// A status alone.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(Body::Whole(Bytes::new()));
     *response.status_mut() = status;
     response
 }

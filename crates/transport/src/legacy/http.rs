@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -16,7 +15,8 @@ use toolgate_protocol::{Era, Id, Message, Method, Revision, RpcError, code, head
 
 use super::handshake;
 use super::session::{Out, QUEUE, Session, Sessions};
-use crate::{body, rescue};
+use crate::body::{self, Body};
+use crate::rescue;
 
 /// The legacy SDKs' code for a session that is not there (any more).
 const SESSION_NOT_FOUND: i64 = -32001;

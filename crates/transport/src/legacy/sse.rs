@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Response, StatusCode};
@@ -16,8 +15,9 @@ use toolgate_protocol::{OnDrop, sse};
 
 use super::http::events;
 use super::session::{QUEUE, random_id};
+use crate::body::{self, Body};
 use crate::conversation::Conversation;
-use crate::{body, rescue};
+use crate::rescue;
 
 /// The open streams by the id in their address.
 pub(crate) struct Streams {

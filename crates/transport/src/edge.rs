@@ -1,0 +1,251 @@
+//! The HTTP endpoint: what is served where. Nothing else is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use toolgate_gateway::Gateway;
+use toolgate_identity::Presented;
+use toolgate_protocol::{Json, Message, RpcError, code};
+
+use crate::body::{self, Body};
+use crate::guard::Guard;
+use crate::legacy::{self, Sessions, Streams};
+use crate::{modern, rescue};
+
+/// How clients reach the gateway over HTTP.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Host names answered to besides loopback ones; `*` for all.
+    pub allowed_hosts: Vec<String>,
+    /// Origins allowed besides loopback ones; `*` for all.
+    pub allowed_origins: Vec<String>,
+    /// The largest body accepted, in bytes.
+    pub request_bytes: usize,
+    /// How deep its JSON may nest.
+    pub depth: usize,
+    /// The most messages in one batch.
+    pub batch: usize,
+    /// The most requests in flight at once.
+    pub in_flight: usize,
+    /// The most legacy sessions at once.
+    pub sessions: usize,
+    /// A legacy session unused for so long may be ended.
+    pub session_idle: Duration,
+    /// The most connections at once.
+    pub connections: usize,
+    /// How long a client may take to send the headers of a request.
+    pub header_timeout: Duration,
+}
+
+/// Everything behind the sockets.
+pub struct Edge {
+    gateway: Arc<Gateway>,
+    pub(crate) config: Config,
+    guard: Guard,
+    pub(crate) sessions: Sessions,
+    streams: Arc<Streams>,
+    in_flight: Semaphore,
+    started: Instant,
+}
+
+/// Where legacy clients post when their stream came from `/sse`.
+const MESSAGES: &str = "/messages";
+
+// === impl Edge ===
+
+impl Edge {
+    /// An edge in front of a gateway.
+    pub fn new(gateway: Arc<Gateway>, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            gateway,
+            guard: Guard::new(&config.allowed_hosts, &config.allowed_origins),
+            sessions: Sessions::new(config.sessions, config.session_idle),
+            streams: Arc::new(Streams::new(config.sessions)),
+            in_flight: Semaphore::new(config.in_flight),
+            started: Instant::now(),
+            config,
+        })
+    }
+
+    /// Ends the streams that have no end of their own.
+    pub(crate) fn end_streams(&self) {
+        self.gateway.close_listens();
+        self.sessions.close_streams();
+        self.streams.clear();
+    }
+
+    /// Answers one request: refuses what is not meant for this gateway, before anything else looks at it.
+    pub(crate) async fn answer(&self, presented: Presented, request: Request<Incoming>) -> Response<Body> {
+        if let Err(refused) = self.guard.check(&request) {
+            return rescue::invalid(StatusCode::FORBIDDEN, refused.to_string());
+        }
+        let cross_origin = self.guard.cross_origin_headers(request.headers());
+        let mut response = if request.method() == Verb::OPTIONS && cross_origin.is_some() {
+            preflight(request.headers())
+        } else {
+            self.route(&presented, request).await
+        };
+        for (name, value) in cross_origin.into_iter().flatten() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+
+    async fn route(&self, presented: &Presented, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        match (parts.uri.path(), &parts.method) {
+            ("/mcp", &Verb::POST) => self.take(presented, &parts, body).await,
+            ("/mcp", _) if modern::names_modern_revision(&parts.headers) => not_allowed("POST"),
+            ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, &parts.headers),
+            ("/mcp", &Verb::DELETE) => legacy::delete(&self.sessions, &parts.headers),
+            ("/mcp", _) => not_allowed("GET, POST, DELETE"),
+            ("/sse", &Verb::GET) => legacy::open_sse(&self.streams, &self.gateway, presented, MESSAGES),
+            (MESSAGES, &Verb::POST) => self.take_for_stream(&parts, body).await,
+            ("/healthz", &Verb::GET) => rescue::text("ok\n"),
+            ("/readyz", &Verb::GET) => self.ready(),
+            ("/status", &Verb::GET) => self.status(presented),
+            ("/sse" | "/healthz" | "/readyz" | "/status", _) => not_allowed("GET"),
+            (MESSAGES, _) => not_allowed("POST"),
+            _ => rescue::invalid(StatusCode::NOT_FOUND, "nothing is here; MCP is at /mcp"),
+        }
+    }
+
+    /// A message to the MCP endpoint, of any revision.
+    async fn take(&self, presented: &Presented, parts: &Parts, body: Incoming) -> Response<Body> {
+        // A request holds its place until its answer begins: what is beyond it waits in streams, which sessions and
+        // connections bound.
+        let Ok(_place) = self.in_flight.try_acquire() else { return overloaded() };
+        match body::read(&parts.headers, body, self.config.request_bytes).await {
+            Ok(text) => self.post(presented, &parts.headers, text).await,
+            Err(refusal) => *refusal,
+        }
+    }
+
+    /// A message of a client whose stream came from `/sse`.
+    async fn take_for_stream(&self, parts: &Parts, body: Incoming) -> Response<Body> {
+        let query = parts.uri.query().unwrap_or_default();
+        let id = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default();
+        match body::read(&parts.headers, body, self.config.request_bytes).await {
+            Ok(text) => legacy::post_sse(&self.streams, id, text),
+            Err(refusal) => *refusal,
+        }
+    }
+
+    /// Which era a posted message is of decides who reads it; the body counts, then the header.
+    async fn post(&self, presented: &Presented, headers: &HeaderMap, text: Bytes) -> Response<Body> {
+        if text.trim_ascii_start().starts_with(b"[") {
+            return self.post_batch(headers, text).await;
+        }
+        let message = match Message::parse_within(text, self.config.depth) {
+            Ok(message) => message,
+            Err(error) => return rescue::bad_request(None, error),
+        };
+        match message {
+            Message::Request(request) => match modern::claimed(&request, headers) {
+                Some(claim) => modern::answer(&self.gateway, presented, (request, claim), headers).await,
+                None => self.post_legacy(presented, headers, Message::Request(request)).await,
+            },
+            // A modern client has nothing to notify over HTTP: closing the stream cancels. Taken and ignored.
+            Message::Notification(_) if modern::names_modern_revision(headers) => rescue::accepted(),
+            Message::Response(_) if modern::names_modern_revision(headers) => rescue::invalid(
+                StatusCode::BAD_REQUEST,
+                "clients of this revision send no responses; answer in `inputResponses`",
+            ),
+            legacy => self.post_legacy(presented, headers, legacy).await,
+        }
+    }
+
+    async fn post_legacy(&self, presented: &Presented, headers: &HeaderMap, message: Message) -> Response<Body> {
+        legacy::post_message(&self.gateway, &self.sessions, presented, headers, message).await
+    }
+
+    async fn post_batch(&self, headers: &HeaderMap, text: Bytes) -> Response<Body> {
+        let messages = Json::parse_within(text, self.config.depth)
+            .and_then(|json| json.array())
+            .map_err(|error| RpcError::new(code::PARSE_ERROR, error.to_string()))
+            .and_then(|elements| elements.iter().map(Message::from_json).collect::<Result<Vec<_>, _>>());
+        match messages {
+            Err(error) => rescue::bad_request(None, error),
+            Ok(_) if modern::names_modern_revision(headers) => {
+                rescue::invalid(StatusCode::BAD_REQUEST, "this revision has no batches")
+            }
+            Ok(messages)
+                if messages.iter().any(
+                    |message| matches!(message, Message::Request(request) if modern::claimed(request, headers).is_some()),
+                ) =>
+            {
+                rescue::invalid(StatusCode::BAD_REQUEST, "this revision has no batches")
+            }
+            Ok(messages) => legacy::post_batch(&self.sessions, headers, messages, self.config.batch).await,
+        }
+    }
+
+    fn ready(&self) -> Response<Body> {
+        match self.gateway.is_settled() {
+            true => rescue::json(StatusCode::OK, Bytes::from_static(b"{\"ready\":true}")),
+            false => rescue::json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(b"{\"ready\":false}")),
+        }
+    }
+
+    /// How the gateway and its upstreams are doing, for whoever sits at this machine.
+    fn status(&self, presented: &Presented) -> Response<Body> {
+        if !presented.address.is_some_and(|address| address.to_canonical().is_loopback()) {
+            return rescue::invalid(StatusCode::FORBIDDEN, "the status is shown on this machine only");
+        }
+        #[derive(serde::Serialize)]
+        struct Status {
+            version: &'static str,
+            uptime_seconds: u64,
+            sessions: usize,
+            upstreams: Vec<toolgate_gateway::UpstreamStatus>,
+        }
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            sessions: self.sessions.len(),
+            upstreams: self.gateway.status(),
+        };
+        match serde_json::to_vec(&status) {
+            Ok(text) => rescue::json(StatusCode::OK, text.into()),
+            Err(error) => rescue::refuse(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                None,
+                RpcError::new(code::INTERNAL_ERROR, error.to_string()),
+            ),
+        }
+    }
+}
+
+/// What a browser asks before it lets a page of an allowed origin send a request (Fetch standard, CORS).
+fn preflight(request: &HeaderMap) -> Response<Body> {
+    let mut allowed = rescue::empty(StatusCode::NO_CONTENT);
+    let headers = allowed.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+    let wanted = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.unwrap_or(HeaderValue::from_static("content-type")));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    allowed
+}
+
+/// Better a clear no at once than an answer that comes too late.
+fn overloaded() -> Response<Body> {
+    let mut response = rescue::refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        None,
+        RpcError::new(code::INTERNAL_ERROR, "too many requests are in flight (`limits.in_flight`)"),
+    );
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut response = rescue::invalid(StatusCode::METHOD_NOT_ALLOWED, format!("allowed here: {allowed}"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
