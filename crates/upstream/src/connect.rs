@@ -119,7 +119,12 @@ impl Connector {
         let within = self.config.timeouts.connect;
         let mut discover = mux.call(Method::Discover, discover_params(), HANDSHAKE, within, |_, _| {}).await?;
         if let Ok(outcome) = timeout(self.config.timeouts.probe, outcome_of(&mut discover)).await {
-            return self.judge(&outcome?);
+            let outcome = outcome?;
+            if !era::contradicts_itself(&outcome) {
+                return self.judge(&outcome);
+            }
+            let mut again = mux.call(Method::Discover, discover_params(), HANDSHAKE, within, |_, _| {}).await?;
+            return self.judge(&outcome_of(&mut again).await?);
         }
         if self.config.era == EraPin::Modern {
             return self.judge(&outcome_of(&mut discover).await?);
@@ -214,8 +219,15 @@ impl Connector {
     async fn discover_over_http(&self, http: &ModernHttp, failures: u32) -> Result<Found, Failure> {
         let probe = self.config.timeouts.probe;
         let asking = async {
-            let (id, answer) = http.send(&Method::Discover, discover_params(), &[]).await?;
-            read_outcome(id, answer, http.depth()).await
+            let mut asked_again = false;
+            loop {
+                let (id, answer) = http.send(&Method::Discover, discover_params(), &[]).await?;
+                let met = read_outcome(id, answer, http.depth()).await?;
+                if asked_again || !met.1.as_ref().is_some_and(era::contradicts_itself) {
+                    return Ok(met);
+                }
+                asked_again = true;
+            }
         };
         // Failing and being silent are no evidence, but a server that does so for ever must be met some way.
         let inconclusive = |failure| {

@@ -3,7 +3,7 @@
 //! Source: 2026-07-28 `basic/versioning`. Only what a server says about itself is evidence: wanting credentials, failing and
 //! being silent are not.
 
-use toolgate_protocol::{Era, Json, JsonError, Object, Outcome, Revision, code, meta};
+use toolgate_protocol::{Era, Json, JsonError, Object, Outcome, Revision, RpcError, code, meta};
 
 /// What is known of an upstream once connected.
 #[derive(Clone, Debug)]
@@ -38,12 +38,7 @@ pub(crate) fn judge(outcome: &Outcome) -> Verdict {
     match outcome {
         Ok(result) => discovered(result).map_or(Verdict::Legacy, Verdict::Modern),
         Err(error) if error.code == code::UNSUPPORTED_REVISION => {
-            let supported = error
-                .data
-                .as_ref()
-                .and_then(|data| data.object().ok())
-                .map(|data| versions(&data, "supported"))
-                .unwrap_or_default();
+            let supported = supported(error);
             if supported.is_empty() || supported.iter().any(|revision| revision.era() == Era::Legacy) {
                 Verdict::Legacy
             } else {
@@ -56,6 +51,17 @@ pub(crate) fn judge(outcome: &Outcome) -> Verdict {
         }
         Err(_) => Verdict::Legacy,
     }
+}
+
+/// Whether the upstream turned down the very revision that it says it supports, which is worth asking again, once.
+pub(crate) fn contradicts_itself(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(error) if error.code == code::UNSUPPORTED_REVISION
+        && supported(error).iter().any(|revision| Revision::MODERN.contains(revision)))
+}
+
+fn supported(error: &RpcError) -> Vec<Revision> {
+    let data = error.data.as_ref().and_then(|data| data.object().ok());
+    data.map(|data| versions(&data, "supported")).unwrap_or_default()
 }
 
 /// The revisions of ours among those listed.
@@ -116,8 +122,6 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
-    use toolgate_protocol::RpcError;
-
     use super::*;
 
     fn error(code: i64, data: &'static str) -> Outcome {

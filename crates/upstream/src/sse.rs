@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::error::Failure;
 use crate::http::{Answer, Body, Endpoint, EventStream};
@@ -36,8 +37,9 @@ pub(crate) async fn connect(endpoint: Endpoint, tasks: &TaskTracker, within: Dur
     };
     let (events, url) = timeout(within, opening).await.unwrap_or(Err(Failure::Timeout(within)))?;
     let (mux, outgoing) = Mux::new(endpoint.depth());
-    tasks.spawn(read(events, mux.clone()));
-    tasks.spawn(post_all(Arc::new(endpoint.at(url)), outgoing, mux.clone(), tasks.clone()));
+    let span = tracing::Span::current();
+    tasks.spawn(read(events, mux.clone()).instrument(span.clone()));
+    tasks.spawn(post_all(Arc::new(endpoint.at(url)), outgoing, mux.clone(), tasks.clone()).instrument(span));
     Ok(mux)
 }
 

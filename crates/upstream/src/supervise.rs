@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,6 +16,9 @@ use crate::era::Peer;
 use crate::error::Failure;
 use crate::listen::Listener;
 use crate::upstream::{Live, Shared, State, hold_back};
+
+/// How long a listen may take to stand before the upstream counts as ready without it.
+const STANDING: Duration = Duration::from_secs(1);
 
 /// Runs until the upstream is stopped.
 pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
@@ -136,7 +140,7 @@ async fn keep(shared: &Arc<Shared>, live: &Live, keeping: &CancellationToken) {
             let (ready, standing) = oneshot::channel();
             shared.around.tasks.spawn(async move { until.run_until_cancelled(listener.run(ready)).await });
             // Dropped when the listen stands or is not to be had.
-            let _ = timeout(shared.timeouts.probe, standing).await;
+            let _ = timeout(STANDING, standing).await;
         }
         Link::Legacy(link) => {
             let keeper = link.clone().keep_subscribed(shared.wishes.clone());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,8 @@ use crate::mux::House;
 
 /// For a message that nobody waits for.
 const PUSH: Duration = Duration::from_secs(10);
+/// Such messages at a time; an upstream that asks without end is not answered without end.
+const PUSHES: usize = 1024;
 /// For ending a session.
 const DELETE: Duration = Duration::from_secs(2);
 /// Before a stream is opened again, unless the server says.
@@ -43,6 +45,7 @@ pub(crate) struct Session {
     has_id: bool,
     flight: Arc<Flight>,
     house: OnceLock<Weak<dyn House>>,
+    pushes: Arc<Semaphore>,
     lost: CancellationToken,
 }
 
@@ -110,6 +113,7 @@ impl Session {
             has_id,
             flight,
             house: OnceLock::new(),
+            pushes: Arc::new(Semaphore::new(PUSHES)),
             lost: CancellationToken::new(),
         })
     }
@@ -164,8 +168,12 @@ impl Session {
         if tokio::runtime::Handle::try_current().is_err() {
             return;
         }
+        let Ok(permit) = self.pushes.clone().try_acquire_owned() else {
+            return tracing::debug!("a message was dropped: too many are on their way to the upstream");
+        };
         let session = self.clone();
         tasks.spawn(async move {
+            let _permit = permit;
             let sent = session.deliver(text, PUSH);
             if let Some(Err(failure)) = session.lost.run_until_cancelled(sent).await {
                 tracing::debug!(%failure, "a message did not reach the upstream");

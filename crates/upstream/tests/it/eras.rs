@@ -1,5 +1,6 @@
 //! How the era of a server is found out, over stdio and over HTTP.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -114,6 +115,23 @@ async fn servers_over_http_show_their_era_by_how_they_answer() {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{shown}: {error}"),
             (outcome, _) => panic!("{shown}: {outcome:?}"),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_turns_down_what_it_supports_is_asked_once_more() {
+    for (times, expected) in [(1, Some(MODERN)), (2, None)] {
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(move |_| {
+            if asked.fetch_add(1, Ordering::Relaxed) < times {
+                let data = json!({"supported": ["2026-07-28"], "requested": "2026-07-28"});
+                return Answer::json(400, &json!({"error": {"code": -32022, "message": "no", "data": data}}));
+            }
+            Answer::json(200, &json!({"result": {"supportedVersions": ["2026-07-28"], "capabilities": {}}}))
+        })
+        .await;
+        assert_eq!(met(at(&server.url()), None).await.ok(), expected);
+        assert_eq!(server.count("server/discover"), 2);
     }
 }
 
