@@ -148,7 +148,7 @@ pub struct Timeouts {
     #[serde(with = "period")]
     #[schemars(with = "Period")]
     pub startup: Duration,
-    /// To open a connection to an upstream.
+    /// For an upstream to come up: start, connect, shake hands. `npx` and `uvx` may first install what they run.
     #[serde(with = "period")]
     #[schemars(with = "Period")]
     pub connect: Duration,
@@ -398,7 +398,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Timeouts {
             startup: Duration::from_secs(2),
-            connect: Duration::from_secs(10),
+            connect: Duration::from_secs(60),
             probe: Duration::from_secs(5),
             list: Duration::from_secs(30),
             call: Duration::from_secs(60),

@@ -13,8 +13,10 @@ use crate::paste;
 use crate::screen::{Paint, is_live};
 use crate::settings::{self, Loaded};
 
-/// Upstreams that are not up by then are still starting in the table; they are logged when they come up.
-const TABLE_WAIT: Duration = Duration::from_secs(30);
+/// Upstreams that are not up by then are still starting in the table; the log says when they come up.
+const TABLE_WAIT: Duration = Duration::from_secs(5);
+/// For upstreams that were started for nothing to end.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 /// How often the states are looked at while upstreams start.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -35,7 +37,7 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
         Ok(running) => running,
         Err(error) => {
             // What was started for nothing must not stay behind.
-            gateway.stop(TABLE_WAIT).await;
+            gateway.stop(STOP_WAIT).await;
             return Err(error.into());
         }
     };
