@@ -13,7 +13,7 @@ use crate::era::{self, Peer, Verdict};
 use crate::error::Failure;
 use crate::flight::{Arrival, Flight, Seat, Traits};
 use crate::host::{Host, is_http};
-use crate::http::{Answer, Body, Endpoint};
+use crate::http::{Answer, Body, Endpoint, is_message};
 use crate::legacy::{self, Legacy, Session, Surroundings, Wire};
 use crate::modern::{Modern, ModernHttp, own_meta};
 use crate::mux::{Ask, Mux};
@@ -326,7 +326,7 @@ async fn read_outcome(id: u64, mut answer: Answer, depth: usize) -> Result<(u16,
         Body::Events(events) => loop {
             match events.next().await? {
                 None => break None,
-                Some(event) if event.data.is_empty() => {}
+                Some(event) if !is_message(&event) => {}
                 Some(event) => {
                     if let Ok(Message::Response(response)) = Message::parse_within(event.data, depth) {
                         break Some(response.outcome);

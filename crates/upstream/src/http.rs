@@ -267,6 +267,11 @@ impl Answer {
     }
 }
 
+/// Whether an event holds a message: it is of no other type, and no mere place to resume at.
+pub(crate) fn is_message(event: &SseEvent) -> bool {
+    !event.data.is_empty() && event.event.as_deref().is_none_or(|kind| kind == "message")
+}
+
 // === impl EventStream ===
 
 impl EventStream {

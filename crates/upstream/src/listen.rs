@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{sleep, timeout};
-use toolgate_protocol::{Json, Method, Object, RpcError, code};
+use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, RpcError, code};
 
 use crate::change::Change;
 use crate::config::Backoff;
 use crate::era::Peer;
 use crate::error::Failure;
-use crate::modern::{Listening, Modern, Told, own_meta};
+use crate::flight::{Arrival, Seat};
+use crate::http::EventStream;
+use crate::modern::{Modern, cancelled, next_message, own_meta};
+use crate::mux::Mux;
 use crate::watch::{Status, Wishes};
 
 /// How long a listen may take to be acknowledged.
@@ -28,6 +31,28 @@ pub(crate) struct Listener {
     pub(crate) wishes: Arc<Wishes>,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) restart: Backoff,
+}
+
+/// An open listen. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    /// On a shared connection.
+    Mux { seat: Seat, mux: Arc<Mux> },
+    /// On a connection of its own.
+    Http { id: u64, events: Box<EventStream>, depth: usize },
+    /// It ended at once.
+    Answered(Option<Outcome>),
+}
+
+/// What a listen tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Something happened.
+    Notification(Notification),
+    /// The upstream ended it, or would not have it.
+    Ended(Outcome),
+    /// It broke off.
+    Lost(Failure),
 }
 
 /// Why there is no listen.
@@ -199,4 +224,50 @@ impl Listener {
 fn not_watched(uri: &str) -> RpcError {
     RpcError::new(code::INVALID_PARAMS, "the upstream does not watch this resource")
         .with_data(Object::new().with("uri", Json::string(uri)).to_json())
+}
+
+// === impl Listening ===
+
+impl Listening {
+    /// What it tells next. May be dropped in mid-wait without losing anything.
+    pub(crate) async fn next(&mut self) -> Told {
+        match self {
+            Self::Answered(outcome) => {
+                outcome.take().map_or_else(|| Told::Lost(Failure::Closed("the listen ended".into())), Told::Ended)
+            }
+            Self::Mux { seat, .. } => loop {
+                match seat.next().await {
+                    Arrival::Notification(notification) if notification.method == Method::Cancelled => {
+                        return Told::Ended(Ok(Object::new().to_json()));
+                    }
+                    Arrival::Notification(notification) => return Told::Notification(notification),
+                    Arrival::Outcome(outcome) => return Told::Ended(outcome),
+                    Arrival::Lost(failure) => return Told::Lost(failure),
+                    Arrival::Question(_) => {}
+                }
+            },
+            Self::Http { id, events, depth } => loop {
+                match next_message(events, *depth).await {
+                    Err(failure) => return Told::Lost(failure),
+                    Ok(Message::Notification(notification)) => return Told::Notification(notification),
+                    Ok(Message::Response(response))
+                        if response.id.as_ref().is_none_or(|answered| answered.as_u64() == Some(*id)) =>
+                    {
+                        return Told::Ended(response.outcome);
+                    }
+                    Ok(Message::Response(_) | Message::Request(_)) => {}
+                }
+            },
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Self::Mux { seat, mux } = self
+            && seat.leave()
+        {
+            mux.push(cancelled(seat));
+        }
+    }
 }

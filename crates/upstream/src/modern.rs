@@ -21,7 +21,8 @@ use crate::change::Change;
 use crate::course::{self, Around, Course, Step};
 use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
-use crate::http::{Answer, Body, Endpoint, EventStream, REVISION};
+use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, is_message};
+use crate::listen::Listening;
 use crate::mux::{House, Mux};
 use crate::upstream::Call;
 
@@ -348,11 +349,11 @@ fn unasked() -> Outcome {
 }
 
 /// The next message of a stream; a stream that ends has broken off.
-async fn next_message(events: &mut EventStream, depth: usize) -> Result<Message, Failure> {
+pub(crate) async fn next_message(events: &mut EventStream, depth: usize) -> Result<Message, Failure> {
     loop {
         match events.next().await? {
             None => return Err(Failure::Closed("its event stream ended without an answer".into())),
-            Some(event) if event.data.is_empty() => {}
+            Some(event) if !is_message(&event) => {}
             Some(event) => {
                 return Message::parse_within(event.data, depth)
                     .map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
@@ -429,72 +430,4 @@ pub(crate) fn cancelled(seat: &Seat) -> bytes::Bytes {
         .with("requestId", seat.request_id().json().clone())
         .with("reason", Json::literal(r#""nobody waits for the answer any more""#));
     Notification::new(Method::Cancelled, params).encode()
-}
-
-// === impl Listening ===
-
-/// An open listen. Dropping it ends it.
-#[derive(Debug)]
-pub(crate) enum Listening {
-    /// On a shared connection.
-    Mux { seat: Seat, mux: Arc<Mux> },
-    /// On a connection of its own.
-    Http { id: u64, events: Box<EventStream>, depth: usize },
-    /// It ended at once.
-    Answered(Option<Outcome>),
-}
-
-/// What a listen tells.
-#[derive(Debug)]
-pub(crate) enum Told {
-    /// Something happened.
-    Notification(Notification),
-    /// The upstream ended it, or would not have it.
-    Ended(Outcome),
-    /// It broke off.
-    Lost(Failure),
-}
-
-impl Listening {
-    /// What it tells next. May be dropped in mid-wait without losing anything.
-    pub(crate) async fn next(&mut self) -> Told {
-        match self {
-            Self::Answered(outcome) => {
-                outcome.take().map_or_else(|| Told::Lost(Failure::Closed("the listen ended".into())), Told::Ended)
-            }
-            Self::Mux { seat, .. } => loop {
-                match seat.next().await {
-                    Arrival::Notification(notification) if notification.method == Method::Cancelled => {
-                        return Told::Ended(Ok(Object::new().to_json()));
-                    }
-                    Arrival::Notification(notification) => return Told::Notification(notification),
-                    Arrival::Outcome(outcome) => return Told::Ended(outcome),
-                    Arrival::Lost(failure) => return Told::Lost(failure),
-                    Arrival::Question(_) => {}
-                }
-            },
-            Self::Http { id, events, depth } => loop {
-                match next_message(events, *depth).await {
-                    Err(failure) => return Told::Lost(failure),
-                    Ok(Message::Notification(notification)) => return Told::Notification(notification),
-                    Ok(Message::Response(response))
-                        if response.id.as_ref().is_none_or(|answered| answered.as_u64() == Some(*id)) =>
-                    {
-                        return Told::Ended(response.outcome);
-                    }
-                    Ok(Message::Response(_) | Message::Request(_)) => {}
-                }
-            },
-        }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        if let Self::Mux { seat, mux } = self
-            && seat.leave()
-        {
-            mux.push(cancelled(seat));
-        }
-    }
 }

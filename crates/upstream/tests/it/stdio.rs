@@ -185,7 +185,7 @@ async fn a_call_without_a_sign_of_life_times_out_and_is_cancelled() {
         let upstream = start(config);
         let error = ask(&upstream, "hang", json!({})).await.unwrap_err();
         assert_eq!(reason(&error), "timeout");
-        until(|| async { was_cancelled(&upstream).await }).await;
+        until(|| async { has_seen(&upstream, "cancelled ").await }).await;
         upstream.stop().await;
     }
 }
@@ -199,18 +199,17 @@ async fn a_call_that_nobody_waits_for_is_cancelled() {
             let upstream = upstream.clone();
             async move { ask(&upstream, "hang", json!({})).await }
         });
-        // The pipe keeps order: once this is answered, the other was received or never sent.
-        text(&upstream, "pid").await;
+        until(|| async { has_seen(&upstream, "hang").await }).await;
         hanging.abort();
         assert!(hanging.await.unwrap_err().is_cancelled());
-        until(|| async { was_cancelled(&upstream).await }).await;
+        until(|| async { has_seen(&upstream, "cancelled ").await }).await;
         upstream.stop().await;
     }
 }
 
-async fn was_cancelled(upstream: &Upstream) -> bool {
+async fn has_seen(upstream: &Upstream, what: &str) -> bool {
     let seen = content(upstream, "seen", json!({})).await;
-    seen["seen"].as_array().unwrap().iter().any(|seen| seen.as_str().unwrap().starts_with("cancelled "))
+    seen["seen"].as_array().unwrap().iter().any(|seen| seen.as_str().unwrap().starts_with(what))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

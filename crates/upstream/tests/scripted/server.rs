@@ -137,7 +137,7 @@ impl Server {
                     &json!({"content": [], "structuredContent": {"names": names, "cwd": std::env::current_dir().unwrap()}}),
                 );
             }
-            "hang" => {}
+            "hang" => self.seen.push("hang".to_owned()),
             "die" => std::process::exit(9),
             "seen" => answer(id, &json!({"content": [], "structuredContent": {"seen": self.seen}})),
             "ask" => self.ask(id, arguments),
