@@ -16,6 +16,7 @@ use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use tokio::runtime::{self, Handle};
 use tokio::time::{Instant, sleep};
 
 use crate::error::{Failure, root};
@@ -42,6 +43,8 @@ pub(crate) struct Pool {
 struct Idle {
     line: Line,
     since: Instant,
+    /// Whose thread hears of its bytes. A request of another runtime would be woken across threads for each of them.
+    home: runtime::Id,
 }
 
 /// One connection, with no request on it or one.
@@ -124,20 +127,28 @@ impl Pool {
     /// A connection that is idle and, as far as can be known, open.
     fn take(&self) -> Option<Line> {
         loop {
-            let Idle { mut line, since } = self.idle().pop()?;
+            let Idle { mut line, since, .. } = self.take_idle()?;
             if since.elapsed() < IDLE && line.is_ready() {
                 return Some(line);
             }
         }
     }
 
+    fn take_idle(&self) -> Option<Idle> {
+        let here = Handle::try_current().ok()?.id();
+        let mut idle = self.idle();
+        let at = idle.iter().rposition(|idle| idle.home == here)?;
+        Some(idle.remove(at))
+    }
+
     fn give_back(self: &Arc<Self>, mut line: Line) {
+        let Ok(home) = Handle::try_current().map(|handle| handle.id()) else { return };
         if !line.is_ready() {
             return;
         }
         let mut idle = self.idle();
         if idle.len() < MOST_IDLE {
-            idle.push(Idle { line, since: Instant::now() });
+            idle.push(Idle { line, since: Instant::now(), home });
         }
         drop(idle);
         if !self.sweeping.swap(true, Ordering::AcqRel) {
