@@ -73,7 +73,7 @@ fn build() -> anyhow::Result<Built> {
     let folder = crate::root().join(shared).join("fuzz");
     // With a target given, flags are for it alone: build scripts and procedural macros stay as they are.
     let host = host()?;
-    let mut cargo = cargo();
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["build", "--release", "--target", &host]).arg("--target-dir").arg(&folder);
     cargo.arg("--manifest-path").arg(crate::root().join("fuzz/Cargo.toml"));
     cargo.env("RUSTFLAGS", COVERAGE.join(" ")).env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -81,12 +81,6 @@ fn build() -> anyhow::Result<Built> {
         bail!("the fuzz targets do not build; libFuzzer needs a C++ compiler (Debian: g++)");
     }
     Ok(Built { programs: folder.join(host).join("release"), folder })
-}
-
-fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.stdin(Stdio::null());
-    cargo
 }
 
 /// The platform of this compiler.

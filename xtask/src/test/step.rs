@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser as _, ValueEnum};
@@ -100,30 +100,30 @@ fn chore(words: &[&str], toolgate: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn cargo(words: &[&str]) -> anyhow::Result<()> {
-    let status = command(words).status().context("cannot run cargo")?;
+    let status = crate::cargo::cargo().args(words).status().context("cannot run cargo")?;
     if !status.success() {
         bail!("cargo {}: {status}", words.join(" "));
     }
     Ok(())
 }
 
-fn command(words: &[&str]) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(words).current_dir(crate::root()).stdin(Stdio::null());
-    cargo
-}
-
-/// Builds toolgate with the profile of the tests, so that its dependencies are those already built. Returns the binary's
-/// path, as cargo tells it.
+/// Builds toolgate. Returns the binary's path, as cargo tells it.
+///
+/// Together with the tests, which are built already: alone, some of its dependencies would have fewer features than the
+/// tests ask of them, and would be built a second time.
 fn build() -> anyhow::Result<PathBuf> {
-    let words = ["build", "--package", "toolgate", "--message-format", "json-render-diagnostics"];
-    let output = command(&words).stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    let words = ["build", "--workspace", "--tests", "--bin", "toolgate", "--message-format", "json-render-diagnostics"];
+    let output = crate::cargo::cargo().args(words).stderr(Stdio::inherit()).output().context("cannot run cargo")?;
     if !output.status.success() {
         bail!("toolgate does not build");
     }
     let messages =
         output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let mut ours = messages.filter(|message| message["target"]["name"] == "toolgate");
+    let is_it = |message: &Value| {
+        let target = &message["target"];
+        target["name"] == "toolgate" && target["kind"][0] == "bin" && message["profile"]["test"] == false
+    };
+    let mut ours = messages.filter(is_it);
     let binary = ours.find_map(|message| message["executable"].as_str().map(PathBuf::from));
     binary.context("cargo built no binary named toolgate")
 }
