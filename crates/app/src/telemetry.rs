@@ -1,6 +1,6 @@
 //! Logs, started once. They go to stderr: stdout belongs to whoever asked for something.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use toolgate_config::{Log, LogFormat, LogLevel};
 use tracing_subscriber::EnvFilter;
@@ -22,7 +22,9 @@ pub fn start_logging(log: &Log) {
     );
     let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let shares_screen = terminal && std::io::stdout().is_terminal();
+    let writer = move || Line { clear_first: shares_screen };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Human => false,
@@ -40,3 +42,23 @@ pub fn start_logging(log: &Log) {
 }
 
 const CRATES: [&str; 6] = ["app", "catalog", "gateway", "protocol", "transport", "upstream"];
+
+/// Writes one log line to stderr. Where stdout is the same screen, it takes the place of a progress line that stands there.
+struct Line {
+    clear_first: bool,
+}
+
+impl Write for Line {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        let mut screen = std::io::stderr().lock();
+        if std::mem::take(&mut self.clear_first) {
+            screen.write_all(b"\r\x1b[K")?;
+        }
+        screen.write_all(text)?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -118,7 +118,7 @@ async fn show_start(gateway: std::sync::Arc<Gateway>, url: String, paint: Paint)
         if all {
             break;
         }
-        show_progress(&format!("  {} of {} upstreams are up", shown.len(), status.len()));
+        show_progress(&format!("  {} of {} upstreams have come up or failed", shown.len(), status.len()));
         tokio::time::sleep(LOOK).await;
     }
     clear_progress();

@@ -27,6 +27,8 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
     let mut generation = 0;
     // Attempts in a row that failed, or connections that ended before they were of any use.
     let mut failures = 0;
+    // Why it was last said to be out of reach.
+    let mut said: Option<String> = None;
     while !stopped.is_cancelled() {
         shared.state.send_replace(State::Starting);
         let started = Instant::now();
@@ -34,6 +36,7 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
             None => break,
             Some(Ok((peer, link))) => {
                 generation += 1;
+                said = None;
                 expected = Some(peer.era);
                 let live = stand(&shared, Peer { generation, ..peer }, link).await;
                 if stopped.is_cancelled() {
@@ -48,7 +51,13 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
             Some(Err(failure)) => {
                 failures += 1;
                 let why = why_not_met(failure);
-                tracing::warn!(error = %why, attempts = failures, "the upstream could not be connected");
+                // The same reason again is no news; `status` shows that it still holds.
+                if said.as_ref() == Some(&why) {
+                    tracing::debug!(error = %why, attempts = failures, "the upstream could not be connected");
+                } else {
+                    tracing::warn!(error = %why, "the upstream could not be connected; it is tried again");
+                    said = Some(why.clone());
+                }
                 why
             }
         };
