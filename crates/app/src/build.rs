@@ -86,7 +86,11 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
         .map(|(config, fingerprint, tools)| {
             let remembered =
                 shelf.as_ref().and_then(|shelf| shelf.load(&config.name, &fingerprint, &|tool| tools.permits(tool)));
-            let upstream = Upstream::start(config, remembered.as_ref().map(|offer| offer.era), host.clone());
+            let era = shelf
+                .as_ref()
+                .zip(remembered.as_ref())
+                .and_then(|(shelf, offer)| shelf.era(&config.name, &fingerprint, offer));
+            let upstream = Upstream::start(config, era, host.clone());
             Member { upstream, fingerprint, remembered, permits: Box::new(move |tool| tools.permits(tool)) }
         })
         .collect();

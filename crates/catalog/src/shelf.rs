@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toolgate_protocol::{Json, Kind, Object, Revision, UpstreamName};
+use toolgate_protocol::{Era, Json, Kind, Object, Revision, UpstreamName};
 
 use crate::offer::{Admission, Listed, Offer};
 
@@ -20,6 +20,8 @@ pub struct Shelf {
 
 /// The form of the files; another number is not read.
 const FORMAT: u64 = 1;
+/// How long a verdict for the legacy era holds.
+const LEGACY_BELIEVED: Duration = Duration::from_secs(24 * 3600);
 /// Larger files are not read.
 const MAX_FILE: u64 = 256 << 20;
 
@@ -54,6 +56,14 @@ impl Shelf {
             tracing::warn!(%upstream, path = %path.display(), "the remembered catalog cannot be read; asking the upstream instead");
         }
         offer
+    }
+
+    /// The era to meet an upstream with, from what is remembered of it. That it was of the legacy era is believed for a day
+    /// only: a server that has learned the modern one would answer the old way for ever.
+    pub fn era(&self, upstream: &UpstreamName, fingerprint: &str, remembered: &Offer) -> Option<Era> {
+        let written = fs::metadata(self.path(upstream, fingerprint)).and_then(|file| file.modified()).ok()?;
+        let is_fresh = written.elapsed().is_ok_and(|age| age < LEGACY_BELIEVED);
+        (remembered.era == Era::Modern || is_fresh).then_some(remembered.era)
     }
 
     /// Remembers what the upstream offers.
@@ -144,8 +154,6 @@ fn read(json: &Json, permits: &(dyn Fn(&str) -> bool + Sync)) -> Option<Offer> {
 
 #[cfg(test)]
 mod tests {
-    use toolgate_protocol::Era;
-
     use super::*;
 
     #[test]
