@@ -81,6 +81,7 @@ fn check(repository: &Repository) -> Vec<Fault> {
     faults.extend(repository.files().iter().flat_map(style::check_text));
     faults.extend(locks::check(repository));
     faults.sort();
+    faults.dedup();
     faults
 }
 
