@@ -46,7 +46,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limit: usize) -> R
     let too_large = || {
         Box::new(rescue::invalid(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {limit} bytes (`limits.request_bytes`)"),
+            format!("the body is larger than {limit} bytes (`limits.request`)"),
         ))
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

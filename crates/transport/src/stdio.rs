@@ -60,7 +60,7 @@ async fn read(
                 Line::TooLong => {
                     let error = RpcError::new(
                         code::INVALID_REQUEST,
-                        format!("the message is longer than {max_line} bytes (`limits.request_bytes`)"),
+                        format!("the message is longer than {max_line} bytes (`limits.request`)"),
                     );
                     let _ = outlet.send(Out::Response(Response::nameless(error).encode())).await;
                 }
