@@ -13,8 +13,10 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(events(stream.bytes.len(), stream.pieces()), (whole.clone(), false), "cut");
     assert_eq!(events(stream.bytes.len(), stream.bytes.chunks(1)), (whole.clone(), false), "byte by byte");
 
-    // Under a bound that may be too small a stream may break off, but only after events that are right.
+    // Under a bound that may be too small a stream may break off, but only after events that are right, and where it
+    // does must not depend on the cuts either.
     let (bounded, broke_off) = events(stream.bound, stream.pieces());
+    assert_eq!(events(stream.bound, [stream.bytes]), (bounded.clone(), broke_off), "under a bound, at once");
     assert!(whole.starts_with(&bounded), "{bounded:?} under a bound, {whole:?} without");
     assert!(broke_off || bounded.len() == whole.len(), "events were left out without an error");
     // Lines of data are joined by a line break each.

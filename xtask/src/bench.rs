@@ -106,10 +106,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     drop(parts);
     if let Some(fault) = figures.first_fault() {
-        bail!(
-            "{} requests failed, so these figures do not count; the first: {fault}",
-            figures.errors()
-        );
+        bail!("{} requests failed, so these figures do not count; the first: {fault}", figures.errors());
     }
     if plan.write {
         report::write(&text)?;

@@ -80,7 +80,12 @@ async fn run_all(args: &Args) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for run in plan::runs(&args.cell, args.transport, args.direct) {
         let folder = work.join(run.to_string());
-        let stage = Stage { fixture: &fixture, toolgate: toolgate.as_deref(), folder: &folder, scenario: args.scenario.as_deref() };
+        let stage = Stage {
+            fixture: &fixture,
+            toolgate: toolgate.as_deref(),
+            folder: &folder,
+            scenario: args.scenario.as_deref(),
+        };
         match stage.run(run, &mut faults).await.with_context(|| format!("{run} (logs in {})", folder.display())) {
             Ok(Some(row)) => {
                 println!("{}", report::headline(&row));
@@ -156,7 +161,8 @@ impl Stage<'_> {
                 Ok((url, vec![gateway, fixture]))
             }
             Transport::Stdio => {
-                let (gateway, url) = toolgate.serve(upstream, &gateway::Reach::Command(self.fixture.stdio(upstream))).await?;
+                let (gateway, url) =
+                    toolgate.serve(upstream, &gateway::Reach::Command(self.fixture.stdio(upstream))).await?;
                 Ok((url, vec![gateway]))
             }
         }

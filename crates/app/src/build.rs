@@ -11,6 +11,7 @@ use toolgate_gateway::Gateway;
 use toolgate_identity::Identity;
 use toolgate_policy::Policy;
 use toolgate_protocol::UpstreamName;
+use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
 use toolgate_upstream::{Host, Upstream};
 
@@ -40,6 +41,8 @@ pub struct Built {
     pub gateway: Arc<Gateway>,
     /// For the HTTP edge.
     pub edge: toolgate_transport::Config,
+    /// For a client over stdio.
+    pub pipe: PipeLimits,
 }
 
 /// Settings that only turn out wrong when they are put to use.
@@ -96,7 +99,9 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
         .collect();
     let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), shelf, members, disabled);
     let gateway = Arc::new(Gateway::new(Identity::anonymous(), catalog));
-    Ok(Built { gateway, edge: edge_config(settings) })
+    let limits = &settings.limits;
+    let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
+    Ok(Built { gateway, edge: edge_config(settings), pipe })
 }
 
 fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {

@@ -39,19 +39,19 @@ pub async fn start(built: Built, settings: &Settings) -> io::Result<Running> {
     let edge = Edge::new(built.gateway.clone(), built.edge);
     let shutdown = Shutdown::new();
     let bound = Arc::new(bound);
-    let mut servers = JoinSet::new();
+    let mut running = Running { gateway: built.gateway, addresses, servers: JoinSet::new(), shutdown };
     for number in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-        let (bound, edge, shutdown, grace) =
-            (bound.clone(), edge.clone(), shutdown.clone(), settings.timeouts.shutdown);
+        let (bound, edge, grace) = (bound.clone(), edge.clone(), settings.timeouts.shutdown);
+        let shutdown = running.shutdown.clone();
         let serve = move || {
             if let Err(error) = serve_here(&bound, &edge, &shutdown, grace) {
                 tracing::error!(%error, "a serving thread could not start");
             }
         };
         let thread = thread::Builder::new().name(format!("serve-{number}")).spawn(serve)?;
-        servers.spawn_blocking(move || drop(thread.join()));
+        running.servers.spawn_blocking(move || drop(thread.join()));
     }
-    Ok(Running { gateway: built.gateway, addresses, servers, shutdown })
+    Ok(running)
 }
 
 /// Serves every address in this thread until the shutdown is over.
@@ -92,5 +92,12 @@ impl Running {
         self.shutdown.begin();
         while self.servers.join_next().await.is_some() {}
         self.gateway.stop(UPSTREAM_GRACE).await;
+    }
+}
+
+/// Whoever drops it without stopping it wants it gone: threads end at once, and with them what they hold.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cut();
     }
 }

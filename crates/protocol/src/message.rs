@@ -193,9 +193,7 @@ fn envelope(size: usize, rest: &[Member], members: impl FnOnce(&mut Vec<u8>)) ->
     members(&mut text);
     for member in rest {
         text.push(b',');
-        text.extend_from_slice(Json::string(member.name()).text());
-        text.push(b':');
-        text.extend_from_slice(member.value.text());
+        member.write(&mut text);
     }
     text.push(b'}');
     Json::single_line(text.into())

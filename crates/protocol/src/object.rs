@@ -47,6 +47,13 @@ impl Member {
         }
     }
 
+    /// Appends the member as it was written: `"key":value`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.key.text());
+        out.push(b':');
+        out.extend_from_slice(self.value.text());
+    }
+
     fn with_unescaped(mut self) -> Self {
         if memchr::memchr(b'\\', self.key.text()).is_some() {
             self.unescaped = self.key.as_string().map(String::into_boxed_str);
@@ -180,9 +187,7 @@ impl Object {
             if at > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(member.key.text());
-            out.push(b':');
-            out.extend_from_slice(member.value.text());
+            member.write(out);
         }
         out.push(b'}');
     }

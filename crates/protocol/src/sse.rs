@@ -29,6 +29,9 @@ pub struct SseDecoder {
     after_cr: bool,
 }
 
+/// A line may be longer than its data by the field's name; what is refused must not depend on how a stream is cut.
+const FIELD: usize = "event: ".len();
+
 /// An event is longer than the bound.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
 #[error("a server-sent event is longer than {0} bytes")]
@@ -57,7 +60,11 @@ impl SseDecoder {
 
     /// The next whole event, if there is one. Events without any data are given too when they carry an id or a retry time.
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, EventTooLong> {
+        let max_line = self.max_len.saturating_add(FIELD);
         while let Some(line) = self.next_line() {
+            if line.len() > max_line {
+                return Err(EventTooLong(self.max_len));
+            }
             if line.is_empty() {
                 if let Some(event) = self.take_event() {
                     return Ok(Some(event));
@@ -66,7 +73,7 @@ impl SseDecoder {
                 self.field(&line)?;
             }
         }
-        if self.buffer.len() > self.max_len { Err(EventTooLong(self.max_len)) } else { Ok(None) }
+        if self.buffer.len() > max_line { Err(EventTooLong(self.max_len)) } else { Ok(None) }
     }
 
     /// A line ends with LF, CR or CRLF.

@@ -64,11 +64,13 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     start_logging(&loaded.settings.log);
     let built = build(&loaded.settings, &settings::surroundings())?;
     let gateway = built.gateway.clone();
+    let grace = loaded.settings.timeouts.shutdown;
+    let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let served = tokio::select! {
-        served = toolgate_app::serve_stdio(gateway.clone(), tokio::io::stdin(), tokio::io::stdout(), loaded.settings.limits.request) => served,
+        served = toolgate_app::serve_stdio(gateway.clone(), input, output, built.pipe, grace) => served,
         signal = stop_requested() => signal.map(drop),
     };
-    gateway.stop(loaded.settings.timeouts.shutdown).await;
+    gateway.stop(grace).await;
     served?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,15 +10,27 @@ use toolgate_gateway::{Gateway, Request};
 use toolgate_identity::Presented;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
 use toolgate_protocol::meta::RequestMeta;
-use toolgate_protocol::{Event, Id, Json, Message, Method, RpcError, code};
+use toolgate_protocol::{Event, Id, Json, Message, Method, Revision, RpcError, code};
 
 use crate::legacy::{self, Out, Outlet, Session};
+
+/// What is too much on a pipe.
+#[derive(Clone, Copy, Debug)]
+pub struct PipeLimits {
+    /// Bytes in one message.
+    pub message: usize,
+    /// Levels of nesting in one message.
+    pub depth: usize,
+    /// Messages in one batch.
+    pub batch: usize,
+}
 
 /// One client's pipe.
 pub(crate) struct Conversation {
     gateway: Arc<Gateway>,
     presented: Presented,
     outlet: Outlet,
+    limits: PipeLimits,
     /// Begun by a legacy client's handshake.
     session: OnceLock<Arc<Session>>,
     /// The modern requests in flight.
@@ -29,14 +41,37 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// A pipe on which nothing was said yet.
-    pub(crate) fn new(gateway: Arc<Gateway>, presented: Presented, outlet: Outlet) -> Self {
-        Self { gateway, presented, outlet, session: OnceLock::new(), running: Mutex::default() }
+    pub(crate) fn new(gateway: Arc<Gateway>, presented: Presented, outlet: Outlet, limits: PipeLimits) -> Self {
+        Self { gateway, presented, outlet, limits, session: OnceLock::new(), running: Mutex::default() }
     }
 
     /// Takes one message; the future ends when it is answered.
     pub(crate) async fn accept(&self, text: Bytes) {
-        match Message::parse(text) {
+        if text.starts_with(b"[") {
+            return self.accept_batch(text).await;
+        }
+        match Message::parse_within(text, self.limits.depth) {
             Ok(message) => self.accept_message(message).await,
+            Err(error) => self.say(Response::nameless(error)).await,
+        }
+    }
+
+    /// A batch, which revisions up to 2025-03-26 have. Its messages are taken as if they had come alone; each answer goes out by itself.
+    async fn accept_batch(&self, text: Bytes) {
+        let has_batches = self.session.get().is_some_and(|session| session.revision <= Revision::V2025_03_26);
+        let invalid = |what: String| RpcError::new(code::INVALID_REQUEST, what);
+        let messages = match legacy::read_batch(text, self.limits.depth) {
+            _ if !has_batches => Err(invalid("batches exist in sessions of revisions up to 2025-03-26 only".into())),
+            Ok(messages) if messages.is_empty() || messages.len() > self.limits.batch => {
+                Err(invalid(format!("a batch has 1 to {} messages (`limits.batch`)", self.limits.batch)))
+            }
+            read => read,
+        };
+        match messages {
+            Ok(messages) => {
+                let taken = messages.into_iter().map(|message| self.accept_message(message));
+                futures_util::future::join_all(taken).await;
+            }
             Err(error) => self.say(Response::nameless(error)).await,
         }
     }

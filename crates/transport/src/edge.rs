@@ -11,11 +11,12 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
-use toolgate_protocol::{Json, Message, RpcError, code};
+use toolgate_protocol::{Message, RpcError, code};
 
 use crate::body::{self, Body};
+use crate::conversation::PipeLimits;
 use crate::guard::Guard;
-use crate::legacy::{self, Sessions, Streams};
+use crate::legacy::{self, Place, Sessions, Streams};
 use crate::{modern, rescue};
 
 /// How clients reach the gateway over HTTP.
@@ -50,7 +51,7 @@ pub struct Edge {
     guard: Guard,
     pub(crate) sessions: Sessions,
     streams: Arc<Streams>,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     started: Instant,
 }
 
@@ -67,10 +68,14 @@ impl Edge {
             guard: Guard::new(&config.allowed_hosts, &config.allowed_origins),
             sessions: Sessions::new(config.sessions, config.session_idle),
             streams: Arc::new(Streams::new(config.sessions)),
-            in_flight: Semaphore::new(config.in_flight),
+            in_flight: Arc::new(Semaphore::new(config.in_flight)),
             started: Instant::now(),
             config,
         })
+    }
+
+    fn pipe_limits(&self) -> PipeLimits {
+        PipeLimits { message: self.config.request_bytes, depth: self.config.depth, batch: self.config.batch }
     }
 
     /// Ends the streams that have no end of their own.
@@ -105,7 +110,9 @@ impl Edge {
             ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, &parts.headers),
             ("/mcp", &Verb::DELETE) => legacy::delete(&self.sessions, &parts.headers),
             ("/mcp", _) => not_allowed("GET, POST, DELETE"),
-            ("/sse", &Verb::GET) => legacy::open_sse(&self.streams, &self.gateway, presented, MESSAGES),
+            ("/sse", &Verb::GET) => {
+                legacy::open_sse(&self.streams, &self.gateway, presented, MESSAGES, self.pipe_limits())
+            }
             (MESSAGES, &Verb::POST) => self.take_for_stream(&parts, body).await,
             ("/healthz", &Verb::GET) => rescue::text("ok\n"),
             ("/readyz", &Verb::GET) => self.ready(),
@@ -118,29 +125,34 @@ impl Edge {
 
     /// A message to the MCP endpoint, of any revision.
     async fn take(&self, presented: &Presented, parts: &Parts, body: Incoming) -> Response<Body> {
-        // A request holds its place until its answer begins: what is beyond it waits in streams, which sessions and
-        // connections bound.
-        let Ok(_place) = self.in_flight.try_acquire() else { return overloaded() };
+        let Some(place) = self.place() else { return overloaded() };
         match body::read(&parts.headers, body, self.config.request_bytes).await {
-            Ok(text) => self.post(presented, &parts.headers, text).await,
+            Ok(text) => self.post(presented, &parts.headers, text, place).await,
             Err(refusal) => *refusal,
         }
     }
 
     /// A message of a client whose stream came from `/sse`.
     async fn take_for_stream(&self, parts: &Parts, body: Incoming) -> Response<Body> {
+        let Some(place) = self.place() else { return overloaded() };
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default();
         match body::read(&parts.headers, body, self.config.request_bytes).await {
-            Ok(text) => legacy::post_sse(&self.streams, id, text),
+            Ok(text) => legacy::post_sse(&self.streams, id, text, place),
             Err(refusal) => *refusal,
         }
     }
 
+    /// A place among the requests in flight, if there is one. A modern request holds it until its answer begins: what is
+    /// beyond that waits in streams, which connections bound. A legacy one goes on without its client and holds it to its end.
+    fn place(&self) -> Option<Place> {
+        self.in_flight.clone().try_acquire_owned().ok().map(Arc::new)
+    }
+
     /// Which era a posted message is of decides who reads it; the body counts, then the header.
-    async fn post(&self, presented: &Presented, headers: &HeaderMap, text: Bytes) -> Response<Body> {
+    async fn post(&self, presented: &Presented, headers: &HeaderMap, text: Bytes, place: Place) -> Response<Body> {
         if text.trim_ascii_start().starts_with(b"[") {
-            return self.post_batch(headers, text).await;
+            return self.post_batch(headers, text, place).await;
         }
         let message = match Message::parse_within(text, self.config.depth) {
             Ok(message) => message,
@@ -149,7 +161,7 @@ impl Edge {
         match message {
             Message::Request(request) => match modern::claimed(&request, headers) {
                 Some(claim) => modern::answer(&self.gateway, presented, (request, claim), headers).await,
-                None => self.post_legacy(presented, headers, Message::Request(request)).await,
+                None => self.post_legacy(presented, headers, Message::Request(request), place).await,
             },
             // A modern client has nothing to notify over HTTP: closing the stream cancels. Taken and ignored.
             Message::Notification(_) if modern::names_modern_revision(headers) => rescue::accepted(),
@@ -157,19 +169,22 @@ impl Edge {
                 StatusCode::BAD_REQUEST,
                 "clients of this revision send no responses; answer in `inputResponses`",
             ),
-            legacy => self.post_legacy(presented, headers, legacy).await,
+            legacy => self.post_legacy(presented, headers, legacy, place).await,
         }
     }
 
-    async fn post_legacy(&self, presented: &Presented, headers: &HeaderMap, message: Message) -> Response<Body> {
-        legacy::post_message(&self.gateway, &self.sessions, presented, headers, message).await
+    async fn post_legacy(
+        &self,
+        presented: &Presented,
+        headers: &HeaderMap,
+        message: Message,
+        place: Place,
+    ) -> Response<Body> {
+        legacy::post_message(&self.gateway, &self.sessions, presented, headers, message, place).await
     }
 
-    async fn post_batch(&self, headers: &HeaderMap, text: Bytes) -> Response<Body> {
-        let messages = Json::parse_within(text, self.config.depth)
-            .and_then(|json| json.array())
-            .map_err(|error| RpcError::new(code::PARSE_ERROR, error.to_string()))
-            .and_then(|elements| elements.iter().map(Message::from_json).collect::<Result<Vec<_>, _>>());
+    async fn post_batch(&self, headers: &HeaderMap, text: Bytes, place: Place) -> Response<Body> {
+        let messages = legacy::read_batch(text, self.config.depth);
         match messages {
             Err(error) => rescue::bad_request(None, error),
             Ok(_) if modern::names_modern_revision(headers) => {
@@ -182,7 +197,7 @@ impl Edge {
             {
                 rescue::invalid(StatusCode::BAD_REQUEST, "this revision has no batches")
             }
-            Ok(messages) => legacy::post_batch(&self.sessions, headers, messages, self.config.batch).await,
+            Ok(messages) => legacy::post_batch(&self.sessions, headers, messages, self.config.batch, place).await,
         }
     }
 

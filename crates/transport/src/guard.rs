@@ -84,11 +84,8 @@ impl Guard {
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         // In `[::1]` the last colon is part of the address.
-        Some((name, port))
-            if port.bytes().all(|byte| byte.is_ascii_digit()) && !(name.starts_with('[') && !name.ends_with(']')) =>
-        {
-            name
-        }
+        Some((name, _)) if name.starts_with('[') && !name.ends_with(']') => authority,
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => authority,
     }
 }

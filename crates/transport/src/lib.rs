@@ -13,6 +13,7 @@ mod rescue;
 mod server;
 mod stdio;
 
+pub use conversation::PipeLimits;
 pub use edge::{Config, Edge};
 pub use server::{Listening, Shutdown};
 pub use stdio::serve as serve_stdio;

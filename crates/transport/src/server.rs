@@ -25,7 +25,15 @@ pub struct Listening {
 
 /// Tells servers to stop.
 #[derive(Clone)]
-pub struct Shutdown(watch::Sender<bool>);
+pub struct Shutdown(watch::Sender<Phase>);
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    Draining,
+    Cut,
+}
 
 /// Sessions are looked through for idle ones so often.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -40,17 +48,22 @@ impl Shutdown {
     /// Not yet.
     #[allow(clippy::new_without_default, reason = "a shutdown is no value to default to")]
     pub fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self(watch::Sender::new(Phase::Serving))
     }
 
-    /// Now.
+    /// Now: nothing new is accepted, what is in flight may finish.
     pub fn begin(&self) {
-        self.0.send_replace(true);
+        self.0.send_if_modified(|phase| std::mem::replace(phase, (*phase).max(Phase::Draining)) == Phase::Serving);
     }
 
-    async fn begun(&self) {
+    /// At once: what is in flight is cut off.
+    pub fn cut(&self) {
+        self.0.send_replace(Phase::Cut);
+    }
+
+    async fn reached(&self, wanted: Phase) {
         // The sender is in `self`, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+        let _ = self.0.subscribe().wait_for(|phase| *phase >= wanted).await;
     }
 }
 
@@ -99,14 +112,17 @@ impl Edge {
                     });
                 }
                 _ = sweep.tick() => self.sessions.sweep(),
-                () = shutdown.begun() => break,
+                () = shutdown.reached(Phase::Draining) => break,
             }
         }
         drop(listening);
         // Streams without an end of their own get one now; calls in flight finish.
         self.end_streams();
-        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
-            tracing::warn!(?grace, "requests still in flight were cut off");
+        tokio::select! {
+            drained = tokio::time::timeout(grace, graceful.shutdown()) => if drained.is_err() {
+                tracing::warn!(?grace, "requests still in flight were cut off");
+            },
+            () = shutdown.reached(Phase::Cut) => {}
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -10,9 +12,9 @@ use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::line::{Line, LineDecoder};
 use toolgate_protocol::message::{Message, Response};
-use toolgate_protocol::{Json, RpcError, code};
+use toolgate_protocol::{Json, Method, RpcError, code};
 
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, PipeLimits};
 use crate::legacy::{Out, Outlet};
 
 /// Requests in flight; beyond it, reading waits.
@@ -20,16 +22,17 @@ const MAX_IN_FLIGHT: usize = 1_024;
 /// Messages that wait for a client that reads slowly.
 const QUEUE: usize = 64;
 
-/// Serves one client until its input ends, then finishes what is in flight. Lines longer than `max_line` bytes are refused.
+/// Serves one client until its input ends, then lets what is in flight finish for at most `grace`.
 pub async fn serve(
     gateway: Arc<Gateway>,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin + Send + 'static,
-    max_line: usize,
+    limits: PipeLimits,
+    grace: Duration,
 ) -> io::Result<()> {
     let (outlet, inlet) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write(inlet, output));
-    let read = read(gateway, input, &outlet, max_line).await;
+    let read = read(gateway, input, &outlet, limits, grace).await;
     drop(outlet);
     let written = writer.await.unwrap_or(Ok(()));
     read.and(written)
@@ -39,10 +42,11 @@ async fn read(
     gateway: Arc<Gateway>,
     mut input: impl AsyncRead + Unpin,
     outlet: &Outlet,
-    max_line: usize,
+    limits: PipeLimits,
+    grace: Duration,
 ) -> io::Result<()> {
-    let conversation = Arc::new(Conversation::new(gateway, Presented::default(), outlet.clone()));
-    let mut lines = LineDecoder::new(max_line);
+    let conversation = Arc::new(Conversation::new(gateway.clone(), Presented::default(), outlet.clone(), limits));
+    let mut lines = LineDecoder::new(limits.message);
     let mut running = JoinSet::new();
     loop {
         while let Some(line) = lines.next_line() {
@@ -51,7 +55,7 @@ async fn read(
             }
             while running.try_join_next().is_some() {}
             match line {
-                Line::Text(text) if is_request(&text) => {
+                Line::Text(text) if may_take_its_time(&text, limits.depth) => {
                     let conversation = conversation.clone();
                     running.spawn(async move { conversation.accept(text).await });
                 }
@@ -60,7 +64,7 @@ async fn read(
                 Line::TooLong => {
                     let error = RpcError::new(
                         code::INVALID_REQUEST,
-                        format!("the message is longer than {max_line} bytes (`limits.request`)"),
+                        format!("the message is longer than {} bytes (`limits.request`)", limits.message),
                     );
                     let _ = outlet.send(Out::Response(Response::nameless(error).encode())).await;
                 }
@@ -70,17 +74,21 @@ async fn read(
             break;
         }
     }
-    // The client has closed its end: it waits for nothing that has no end of its own.
-    running.abort_all();
-    while running.join_next().await.is_some() {}
+    // The client has closed its end. What has no end of its own gets one now; calls may still finish.
+    gateway.close_listens();
+    let drained = tokio::time::timeout(grace, async { while running.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(?grace, "requests still in flight were cut off");
+    }
     Ok(())
 }
 
-/// Whether a message may take its time. `initialize` may not: what follows it depends on it.
-fn is_request(text: &bytes::Bytes) -> bool {
-    match Message::parse(text.clone()) {
-        Ok(Message::Request(request)) => request.method != toolgate_protocol::Method::Initialize,
-        _ => false,
+/// Whether a message is a request or a batch. `initialize` is taken before the next line: what follows depends on it.
+fn may_take_its_time(text: &Bytes, depth: usize) -> bool {
+    match Message::parse_within(text.clone(), depth) {
+        Ok(Message::Request(request)) => request.method != Method::Initialize,
+        Ok(_) => false,
+        Err(_) => text.starts_with(b"["),
     }
 }
 

@@ -42,15 +42,9 @@ enum Framing {
 impl Wire {
     /// Connects to `address`.
     pub(super) async fn connect(address: std::net::SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)
-            .await
-            .with_context(|| format!("cannot connect to {address}"))?;
+        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            raw: Vec::with_capacity(64 * 1024),
-            body: Vec::new(),
-        })
+        Ok(Self { stream, raw: Vec::with_capacity(64 * 1024), body: Vec::new() })
     }
 
     /// Sends one request and reads its answer whole.
@@ -58,10 +52,7 @@ impl Wire {
     /// # Errors
     /// When the connection ends or breaks, and when the answer is not HTTP or is longer than the bounds above.
     pub(super) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<(Head, &[u8])> {
-        self.stream
-            .write_all(request)
-            .await
-            .context("cannot send")?;
+        self.stream.write_all(request).await.context("cannot send")?;
         self.raw.clear();
         self.body.clear();
         let end = self.head_end().await?;
@@ -103,13 +94,7 @@ impl Wire {
             bail!("the answer is longer than {ANSWER} bytes");
         }
         self.raw.reserve(32 * 1024);
-        if self
-            .stream
-            .read_buf(&mut self.raw)
-            .await
-            .context("cannot receive")?
-            == 0
-        {
+        if self.stream.read_buf(&mut self.raw).await.context("cannot receive")? == 0 {
             bail!("the connection was closed before the answer was complete");
         }
         Ok(())
@@ -124,20 +109,10 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 fn head(text: &[u8]) -> anyhow::Result<Head> {
     let text = std::str::from_utf8(text).context("the head of the answer is not text")?;
     let mut lines = text.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.strip_prefix("HTTP/1.1 "))
-        .and_then(|rest| rest.get(..3));
-    let status = status
-        .and_then(|digits| digits.parse().ok())
-        .context("the answer has no HTTP/1.1 status line")?;
+    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).and_then(|rest| rest.get(..3));
+    let status = status.and_then(|digits| digits.parse().ok()).context("the answer has no HTTP/1.1 status line")?;
     // 202 and 204 may say nothing about a body: there is none.
-    let mut head = Head {
-        status,
-        content_type: String::new(),
-        session: None,
-        body: Framing::Length(0),
-    };
+    let mut head = Head { status, content_type: String::new(), session: None, body: Framing::Length(0) };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
@@ -187,8 +162,10 @@ mod tests {
 
     #[test]
     fn a_head_says_status_type_session_and_length() {
-        let read = head(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMCP-SESSION-ID: s1\r\ncontent-length: 7\r\n\r\n")
-            .expect("a good head");
+        let read = head(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMCP-SESSION-ID: s1\r\ncontent-length: 7\r\n\r\n",
+        )
+        .expect("a good head");
         let expected = Head {
             status: 200,
             content_type: "application/json".to_owned(),
@@ -204,10 +181,7 @@ mod tests {
         let raw = b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
         let (mut at, mut body) = (0, Vec::new());
         for end in 0..raw.len() {
-            assert!(
-                !chunks(&raw[..end], &mut at, &mut body).expect("a good part"),
-                "ended early at {end}"
-            );
+            assert!(!chunks(&raw[..end], &mut at, &mut body).expect("a good part"), "ended early at {end}");
         }
         assert!(chunks(raw, &mut at, &mut body).expect("good chunks"));
         assert_eq!(body, b"abcde");

@@ -70,10 +70,7 @@ impl Load {
 /// Lets all clients ask for as long as `time`, and gives them back with what came of it.
 pub(super) async fn drive(clients: Vec<Client>, time: Duration) -> (Vec<Client>, Tally) {
     let until = Instant::now() + time;
-    let mut running: JoinSet<(Client, Tally)> = clients
-        .into_iter()
-        .map(|client| client.run(until))
-        .collect();
+    let mut running: JoinSet<(Client, Tally)> = clients.into_iter().map(|client| client.run(until)).collect();
     let mut clients = Vec::new();
     let mut whole = Tally::default();
     let deadline = tokio::time::Instant::from_std(until + PATIENCE);
@@ -87,9 +84,7 @@ pub(super) async fn drive(clients: Vec<Client>, time: Duration) -> (Vec<Client>,
             Ok(None) => break,
             Err(_) => {
                 let hanging = running.len();
-                whole.blame(&anyhow::anyhow!(
-                    "no answer within {PATIENCE:?} on {hanging} connections"
-                ));
+                whole.blame(&anyhow::anyhow!("no answer within {PATIENCE:?} on {hanging} connections"));
                 running.shutdown().await;
             }
         }
@@ -118,15 +113,7 @@ impl Client {
     async fn open(load: Load, first_id: u32) -> anyhow::Result<Self> {
         let wire = Wire::connect(load.address).await?;
         let exchange = load.case.exchange(load.era, load.prefix);
-        let mut client = Self {
-            load,
-            wire,
-            session: None,
-            exchange,
-            sent: Vec::new(),
-            slot: 0,
-            next_id: first_id,
-        };
+        let mut client = Self { load, wire, session: None, exchange, sent: Vec::new(), slot: 0, next_id: first_id };
         if client.load.era == Era::Legacy {
             client.initialize().await?;
         }
@@ -142,27 +129,11 @@ impl Client {
         self.prepare(&request("initialize", &params));
         self.fill();
         let (head, body) = self.wire.ask(&self.sent).await.context("initialize")?;
-        ensure!(
-            head.status == 200,
-            "initialize was answered {}: {}",
-            head.status,
-            String::from_utf8_lossy(body)
-        );
-        self.session = Some(
-            head.session
-                .context("initialize was answered without Mcp-Session-Id")?,
-        );
+        ensure!(head.status == 200, "initialize was answered {}: {}", head.status, String::from_utf8_lossy(body));
+        self.session = Some(head.session.context("initialize was answered without Mcp-Session-Id")?);
         self.prepare(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        let (head, _) = self
-            .wire
-            .ask(&self.sent)
-            .await
-            .context("notifications/initialized")?;
-        ensure!(
-            head.status == 202,
-            "notifications/initialized was answered {}",
-            head.status
-        );
+        let (head, _) = self.wire.ask(&self.sent).await.context("notifications/initialized")?;
+        ensure!(head.status == 202, "notifications/initialized was answered {}", head.status);
         Ok(())
     }
 
@@ -191,10 +162,7 @@ impl Client {
     fn fill(&mut self) {
         let mut rest = self.next_id;
         self.next_id += 1;
-        for digit in self.sent[self.slot..self.slot + ID_SLOT.len()]
-            .iter_mut()
-            .rev()
-        {
+        for digit in self.sent[self.slot..self.slot + ID_SLOT.len()].iter_mut().rev() {
             *digit = b'0' + u8::try_from(rest % 10).expect("a digit is below ten");
             rest /= 10;
         }
@@ -202,11 +170,7 @@ impl Client {
 
     async fn first(&mut self) -> anyhow::Result<()> {
         self.fill();
-        let (head, body) = self
-            .wire
-            .ask(&self.sent)
-            .await
-            .context("the first request")?;
+        let (head, body) = self.wire.ask(&self.sent).await.context("the first request")?;
         let id = &self.sent[self.slot..self.slot + ID_SLOT.len()];
         check(&self.exchange, &head, body, id)?;
         let answer: Value = serde_json::from_slice(body).context("the answer is not JSON")?;
@@ -221,9 +185,7 @@ impl Client {
             let asked = self.ask().await;
             let after = Instant::now();
             match asked {
-                Ok(()) => tally
-                    .nanoseconds
-                    .push(u32::try_from((after - before).as_nanos()).unwrap_or(u32::MAX)),
+                Ok(()) => tally.nanoseconds.push(u32::try_from((after - before).as_nanos()).unwrap_or(u32::MAX)),
                 Err(fault) => {
                     tally.blame(&fault);
                     match Self::open(self.load.clone(), self.next_id).await {
@@ -242,12 +204,7 @@ impl Client {
 
     async fn ask(&mut self) -> anyhow::Result<()> {
         let (head, body) = self.wire.ask(&self.sent).await?;
-        check(
-            &self.exchange,
-            &head,
-            body,
-            &self.sent[self.slot..self.slot + ID_SLOT.len()],
-        )
+        check(&self.exchange, &head, body, &self.sent[self.slot..self.slot + ID_SLOT.len()])
     }
 }
 
@@ -272,47 +229,22 @@ impl Tally {
 /// What every answer is held against: cheap, and enough to see a mix-up or a cut.
 fn check(exchange: &Exchange, head: &Head, body: &[u8], id: &[u8]) -> anyhow::Result<()> {
     if head.status != 200 {
-        bail!(
-            "{} was answered {}: {}",
-            exchange.method,
-            head.status,
-            start(body)
-        );
+        bail!("{} was answered {}: {}", exchange.method, head.status, start(body));
     }
     if !head.content_type.starts_with("application/json") {
-        bail!(
-            "{} was answered with content type {:?}",
-            exchange.method,
-            head.content_type
-        );
+        bail!("{} was answered with content type {:?}", exchange.method, head.content_type);
     }
     if body.len() < exchange.at_least {
-        bail!(
-            "{} was answered with {} bytes only: {}",
-            exchange.method,
-            body.len(),
-            start(body)
-        );
+        bail!("{} was answered with {} bytes only: {}", exchange.method, body.len(), start(body));
     }
     // The id is the first thing in most answers, and the last in some.
     let edge = body.len().min(96);
-    if find(&body[..edge], id)
-        .or_else(|| find(&body[body.len() - edge..], id))
-        .is_none()
-    {
-        bail!(
-            "{} was answered under another id: {}",
-            exchange.method,
-            start(body)
-        );
+    if find(&body[..edge], id).or_else(|| find(&body[body.len() - edge..], id)).is_none() {
+        bail!("{} was answered under another id: {}", exchange.method, start(body));
     }
     let marker = exchange.marker.as_bytes();
     if !body.windows(marker.len()).rev().any(|part| part == marker) {
-        bail!(
-            "{} was answered without its marker: {}",
-            exchange.method,
-            start(body)
-        );
+        bail!("{} was answered without its marker: {}", exchange.method, start(body));
     }
     Ok(())
 }
@@ -320,34 +252,17 @@ fn check(exchange: &Exchange, head: &Head, body: &[u8], id: &[u8]) -> anyhow::Re
 /// The whole answer against what the upstream sent.
 fn compare(load: &Load, result: &Value) -> anyhow::Result<()> {
     if load.case != Case::List {
-        ensure!(
-            result["content"][0]["text"] == load.case.words(),
-            "the result's text is not what the upstream sent"
-        );
+        ensure!(result["content"][0]["text"] == load.case.words(), "the result's text is not what the upstream sent");
         return Ok(());
     }
-    let got = result["tools"]
-        .as_array()
-        .context("no tools in the answer")?;
+    let got = result["tools"].as_array().context("no tools in the answer")?;
     let sent = tools();
-    ensure!(
-        got.len() == sent.len(),
-        "{} tools were listed, the upstream sent {}",
-        got.len(),
-        sent.len()
-    );
+    ensure!(got.len() == sent.len(), "{} tools were listed, the upstream sent {}", got.len(), sent.len());
     for (got, sent) in got.iter().zip(sent) {
         let mut sent: Value = serde_json::from_str(&sent)?;
-        let name = format!(
-            "{}{}",
-            load.prefix,
-            sent["name"].as_str().unwrap_or_default()
-        );
+        let name = format!("{}{}", load.prefix, sent["name"].as_str().unwrap_or_default());
         sent["name"] = Value::String(name);
-        ensure!(
-            *got == sent,
-            "a tool was changed: the upstream sent {sent}, listed was {got}"
-        );
+        ensure!(*got == sent, "a tool was changed: the upstream sent {sent}, listed was {got}");
     }
     Ok(())
 }
@@ -366,14 +281,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(upstream::serve(listener));
-        let clients = Load {
-            address,
-            era,
-            case,
-            prefix,
-        }
-        .open(2)
-        .await;
+        let clients = Load { address, era, case, prefix }.open(2).await;
         let (clients, tally) = drive(clients?, Duration::from_millis(50)).await;
         close(clients).await;
         server.abort();
@@ -386,26 +294,16 @@ mod tests {
             for case in [Case::Small, Case::Large, Case::List] {
                 let tally = drive_directly(era, case, "").await.expect("opens");
                 assert_eq!((tally.errors, tally.fault), (0, None), "{era} {case}");
-                assert!(
-                    tally.nanoseconds.len() >= 2,
-                    "{era} {case}: {}",
-                    tally.nanoseconds.len()
-                );
+                assert!(tally.nanoseconds.len() >= 2, "{era} {case}: {}", tally.nanoseconds.len());
             }
         }
     }
 
     #[tokio::test]
     async fn a_wrong_answer_is_found() {
-        let fault = drive_directly(Era::Modern, Case::Small, "nobody__")
-            .await
-            .err()
-            .expect("no such tool");
+        let fault = drive_directly(Era::Modern, Case::Small, "nobody__").await.err().expect("no such tool");
         assert!(fault.to_string().contains("no such tool"), "{fault}");
-        let fault = drive_directly(Era::Modern, Case::List, "nobody__")
-            .await
-            .err()
-            .expect("names differ");
+        let fault = drive_directly(Era::Modern, Case::List, "nobody__").await.err().expect("names differ");
         assert!(fault.to_string().contains("a tool was changed"), "{fault}");
     }
 
@@ -417,29 +315,18 @@ mod tests {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         // A runtime of its own: when that ends, its connections end with it.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
                 tokio::select! { _ = upstream::serve(listener) => {}, _ = stopped => {} }
             });
         });
-        let load = Load {
-            address,
-            era: Era::Modern,
-            case: Case::Small,
-            prefix: "",
-        };
+        let load = Load { address, era: Era::Modern, case: Case::Small, prefix: "" };
         let clients = load.open(2).await.expect("opens");
         stop.send(()).expect("the thread waits for it");
         thread.join().expect("ends");
         let (_, tally) = drive(clients, Duration::from_secs(5)).await;
-        assert_eq!(
-            tally.errors, 4,
-            "each client's request, and its new beginning"
-        );
+        assert_eq!(tally.errors, 4, "each client's request, and its new beginning");
         assert!(tally.nanoseconds.is_empty());
         assert!(tally.fault.is_some());
     }

@@ -125,9 +125,7 @@ impl Case {
             Era::Legacy => "",
         };
         let close = match era {
-            Era::Modern => {
-                r#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}"#
-            }
+            Era::Modern => r#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}"#,
             Era::Legacy => "",
         };
         if self == Self::List {
@@ -150,10 +148,7 @@ impl Case {
         };
         let mut words = String::new();
         for line in 1.. {
-            let next = format!(
-                "{line:03}: invoice \"A-{:05}\", 2 items, 118.40 EUR, open\n",
-                line * 7
-            );
+            let next = format!("{line:03}: invoice \"A-{:05}\", 2 items, 118.40 EUR, open\n", line * 7);
             if words.len() + next.len() + self.marker().len() > length {
                 break;
             }
@@ -184,17 +179,9 @@ impl fmt::Display for Case {
 /// The definitions of all tools, in an order that sorting by name keeps.
 pub(super) fn tools() -> Vec<String> {
     let verbs = ["search", "create", "update", "export"];
-    let nouns = [
-        "invoice",
-        "customer",
-        "repository",
-        "calendar_event",
-        "ticket",
-    ];
-    let mut all = vec![
-        tool("large", "document", "Returns ten kilobytes"),
-        tool("small", "document", "Returns half a kilobyte"),
-    ];
+    let nouns = ["invoice", "customer", "repository", "calendar_event", "ticket"];
+    let mut all =
+        vec![tool("large", "document", "Returns ten kilobytes"), tool("small", "document", "Returns half a kilobyte")];
     for index in all.len()..TOOLS {
         let (verb, noun) = (verbs[index % verbs.len()], nouns[index % nouns.len()]);
         let does = format!("Can {verb} one {noun} or several in the workspace");
@@ -228,29 +215,16 @@ mod tests {
     #[test]
     fn results_have_the_sizes_the_report_names() {
         let size = |case: Case| case.result(Era::Modern).len();
-        assert!(
-            (450..=550).contains(&size(Case::Small)),
-            "{}",
-            size(Case::Small)
-        );
-        assert!(
-            (9_500..=10_500).contains(&size(Case::Large)),
-            "{}",
-            size(Case::Large)
-        );
-        assert!(
-            (230_000..=250_000).contains(&size(Case::List)),
-            "{}",
-            size(Case::List)
-        );
+        assert!((450..=550).contains(&size(Case::Small)), "{}", size(Case::Small));
+        assert!((9_500..=10_500).contains(&size(Case::Large)), "{}", size(Case::Large));
+        assert!((230_000..=250_000).contains(&size(Case::List)), "{}", size(Case::List));
     }
 
     #[test]
     fn every_text_is_json_and_the_last_tool_carries_the_marker() {
         for era in [Era::Modern, Era::Legacy] {
             for case in [Case::Small, Case::Large, Case::List] {
-                let result: Value =
-                    serde_json::from_str(&case.result(era)).expect("the result is JSON");
+                let result: Value = serde_json::from_str(&case.result(era)).expect("the result is JSON");
                 assert_eq!(result.get("resultType").is_some(), era == Era::Modern);
                 let filled = case.exchange(era, "x__").body.replace(ID_SLOT, "123456789");
                 let sent: Value = serde_json::from_str(&filled).expect("the request is JSON");

@@ -18,16 +18,12 @@ pub(super) fn require(plan: &Plan) -> anyhow::Result<()> {
     if version(plan).is_some() {
         return Ok(());
     }
-    let ways = format!(
-        "run `apt-get install {PACKAGE}`, pass --install or --nginx FILE, or leave it out with --targets"
-    );
+    let ways =
+        format!("run `apt-get install {PACKAGE}`, pass --install or --nginx FILE, or leave it out with --targets");
     if !plan.install {
         bail!("nginx is missing: {ways}");
     }
-    for arguments in [
-        vec!["update"],
-        vec!["install", "-y", "--no-install-recommends", PACKAGE],
-    ] {
+    for arguments in [vec!["update"], vec!["install", "-y", "--no-install-recommends", PACKAGE]] {
         let status = Command::new("apt-get")
             .args(&arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
@@ -38,9 +34,7 @@ pub(super) fn require(plan: &Plan) -> anyhow::Result<()> {
             bail!("apt-get {} failed; {ways}", arguments.join(" "));
         }
     }
-    version(plan)
-        .map(drop)
-        .context("nginx is still missing after it was installed")
+    version(plan).map(drop).context("nginx is still missing after it was installed")
 }
 
 /// What nginx says of itself, if it is there.
@@ -54,22 +48,13 @@ pub(super) fn version(plan: &Plan) -> Option<String> {
 ///
 /// # Errors
 /// When it does not come up.
-pub(super) fn start(
-    plan: &Plan,
-    folder: &Path,
-    upstream: SocketAddr,
-) -> anyhow::Result<(Process, SocketAddr)> {
+pub(super) fn start(plan: &Plan, folder: &Path, upstream: SocketAddr) -> anyhow::Result<(Process, SocketAddr)> {
     let front = free_address()?;
     let file = folder.join("nginx.conf");
     std::fs::write(&file, config(front, upstream, &plan.nginx_workers))?;
     let log = folder.join("output.log");
     let mut command = tied(plan.nginx.as_os_str());
-    command
-        .arg("-p")
-        .arg(folder)
-        .arg("-c")
-        .arg(&file)
-        .args(["-e", "error.log"]);
+    command.arg("-p").arg(folder).arg("-c").arg(&file).args(["-e", "error.log"]);
     let mut process = Process::start("nginx".to_owned(), &mut command, &log)?;
     process.wait(|| listens(front))?;
     Ok((process, front))
@@ -139,9 +124,6 @@ mod tests {
         assert!(workers("1; load_module x.so").is_err());
         let front = "127.0.0.1:1000".parse().expect("an address");
         let text = config(front, "127.0.0.1:2000".parse().expect("an address"), "2");
-        assert!(
-            text.contains("listen 127.0.0.1:1000;") && text.contains("server 127.0.0.1:2000;"),
-            "{text}"
-        );
+        assert!(text.contains("listen 127.0.0.1:1000;") && text.contains("server 127.0.0.1:2000;"), "{text}");
     }
 }

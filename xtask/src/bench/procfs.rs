@@ -24,9 +24,7 @@ pub(super) struct Cpu {
 pub(super) fn family(pid: u32) -> anyhow::Result<Vec<u32>> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
         .with_context(|| format!("process {pid} is gone"))?;
-    let children = children
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok());
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
     Ok(std::iter::once(pid).chain(children).collect())
 }
 
@@ -37,8 +35,8 @@ pub(super) fn family(pid: u32) -> anyhow::Result<Vec<u32>> {
 pub(super) fn cpu(pid: u32) -> anyhow::Result<Cpu> {
     let mut sum = Cpu::default();
     for member in family(pid)? {
-        let stat = fs::read_to_string(format!("/proc/{member}/stat"))
-            .with_context(|| format!("process {member} is gone"))?;
+        let stat =
+            fs::read_to_string(format!("/proc/{member}/stat")).with_context(|| format!("process {member} is gone"))?;
         sum = sum + parse_cpu(&stat).context("cannot read the CPU time from /proc")?;
     }
     Ok(sum)
@@ -62,16 +60,11 @@ pub(super) fn resident(pid: u32) -> anyhow::Result<u64> {
 fn parse_cpu(stat: &str) -> Option<Cpu> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || Some(TICK * fields.next()?.parse::<u32>().ok()?);
-    Some(Cpu {
-        user: ticks()?,
-        kernel: ticks()?,
-    })
+    Some(Cpu { user: ticks()?, kernel: ticks()? })
 }
 
 fn parse_resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
@@ -88,10 +81,7 @@ impl Add for Cpu {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            user: self.user + other.user,
-            kernel: self.kernel + other.kernel,
-        }
+        Self { user: self.user + other.user, kernel: self.kernel + other.kernel }
     }
 }
 
@@ -99,10 +89,7 @@ impl Sub for Cpu {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self {
-            user: self.user.saturating_sub(other.user),
-            kernel: self.kernel.saturating_sub(other.kernel),
-        }
+        Self { user: self.user.saturating_sub(other.user), kernel: self.kernel.saturating_sub(other.kernel) }
     }
 }
 
@@ -113,15 +100,9 @@ mod tests {
     #[test]
     fn the_fields_are_found_behind_a_name_with_spaces() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 3 0 9 1 1";
-        let expected = Cpu {
-            user: Duration::from_millis(2500),
-            kernel: Duration::from_millis(500),
-        };
+        let expected = Cpu { user: Duration::from_millis(2500), kernel: Duration::from_millis(500) };
         assert_eq!(parse_cpu(stat), Some(expected));
-        assert_eq!(
-            parse_resident("Name:\tx\nVmRSS:\t    2048 kB\n"),
-            Some(2 * 1024 * 1024)
-        );
+        assert_eq!(parse_resident("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2 * 1024 * 1024));
         assert_eq!(parse_resident("Name:\tx\n"), None);
     }
 }

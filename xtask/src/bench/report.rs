@@ -44,10 +44,8 @@ pub(super) fn text(about: &str, figures: &Figures, memory: &[Memory]) -> String 
 /// When the document or its marks are not there.
 pub(super) fn write(text: &str) -> anyhow::Result<()> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmark.md");
-    let old = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let new =
-        replace(&old, text).with_context(|| format!("{} has lost its marks", file.display()))?;
+    let old = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let new = replace(&old, text).with_context(|| format!("{} has lost its marks", file.display()))?;
     std::fs::write(&file, new)?;
     eprintln!("docs/benchmark.md has the new figures");
     Ok(())
@@ -56,10 +54,7 @@ pub(super) fn write(text: &str) -> anyhow::Result<()> {
 fn replace(document: &str, figures: &str) -> Option<String> {
     let (before, rest) = document.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!(
-        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
-        figures.trim()
-    ))
+    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", figures.trim()))
 }
 
 fn heading(case: Case) -> String {
@@ -76,11 +71,7 @@ fn row(cell: Cell, kind: Kind, samples: &[Sample], nginx: Option<&Vec<Sample>>) 
         Kind::Direct => ("–".to_owned(), "–".to_owned(), "–".to_owned()),
         _ => {
             let share = of(|sample| sample.kernel / sample.cpu().max(f64::MIN_POSITIVE));
-            (
-                format!("{:.1}", of(Sample::cpu)),
-                shown(ratio(Sample::cpu)),
-                format!("{:.0} %", share * 100.0),
-            )
+            (format!("{:.1}", of(Sample::cpu)), shown(ratio(Sample::cpu)), format!("{:.0} %", share * 100.0))
         }
     };
     format!(
@@ -98,15 +89,9 @@ fn row(cell: Cell, kind: Kind, samples: &[Sample], nginx: Option<&Vec<Sample>>) 
 }
 
 /// The median of the ratios to nginx in the same round: the two were measured within seconds of each other.
-fn against(
-    samples: &[Sample],
-    nginx: Option<&Vec<Sample>>,
-    figure: fn(&Sample) -> f64,
-) -> Option<f64> {
+fn against(samples: &[Sample], nginx: Option<&Vec<Sample>>, figure: fn(&Sample) -> f64) -> Option<f64> {
     let pairs = samples.iter().zip(nginx?);
-    Some(median(pairs.map(|(ours, theirs)| {
-        figure(ours) / figure(theirs).max(f64::MIN_POSITIVE)
-    })))
+    Some(median(pairs.map(|(ours, theirs)| figure(ours) / figure(theirs).max(f64::MIN_POSITIVE))))
 }
 
 fn shown(ratio: Option<f64>) -> String {
@@ -119,22 +104,16 @@ fn spread(samples: &[Sample]) -> String {
     if rates().count() < 2 {
         return "–".to_owned();
     }
-    let (low, high) = (
-        rates().fold(f64::INFINITY, f64::min),
-        rates().fold(0.0, f64::max),
-    );
+    let (low, high) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
     let part = (high - low) / 2.0 / median(rates()).max(f64::MIN_POSITIVE);
     format!("±{:.0} %", part * 100.0)
 }
 
 fn memories(memory: &[Memory]) -> String {
-    let mut text = String::from(
-        "\n### Resident memory\n\n| process | idle MiB | after the run MiB |\n|---|--:|--:|\n",
-    );
+    let mut text = String::from("\n### Resident memory\n\n| process | idle MiB | after the run MiB |\n|---|--:|--:|\n");
     for Memory { name, idle, now } in memory {
         let now = now.map_or_else(|| "gone".to_owned(), mebibytes);
-        writeln!(text, "| {name} | {} | {now} |", mebibytes(*idle))
-            .expect("a string takes everything");
+        writeln!(text, "| {name} | {} | {now} |", mebibytes(*idle)).expect("a string takes everything");
     }
     text
 }
@@ -151,57 +130,29 @@ fn aims(figures: &Figures, memory: &[Memory]) -> String {
         if let (Some(low), Some(high)) = (rates.first(), rates.last()) {
             let verdict = verdict(low.0 >= AIM_RATE);
             let aim = format!("`tools/call` throughput at least {AIM_RATE} × nginx's");
-            text += &format!(
-                "- {}: {aim}: {verdict}. Lowest {}, highest {}.\n",
-                kind.title(),
-                place(low),
-                place(high)
-            );
+            text += &format!("- {}: {aim}: {verdict}. Lowest {}, highest {}.\n", kind.title(), place(low), place(high));
         }
         let costs = ratios(figures, kind, Sample::cpu);
         if let (Some(low), Some(high)) = (costs.first(), costs.last()) {
             let verdict = verdict(high.0 <= AIM_CPU);
             let aim = format!("`tools/call` CPU time at most {AIM_CPU} × nginx's");
-            text += &format!(
-                "- {}: {aim}: {verdict}. Lowest {}, highest {}.\n",
-                kind.title(),
-                place(low),
-                place(high)
-            );
+            text += &format!("- {}: {aim}: {verdict}. Lowest {}, highest {}.\n", kind.title(), place(low), place(high));
         }
     }
-    let idle = memory
-        .iter()
-        .filter(|memory| memory.name.starts_with("toolgate"))
-        .map(|memory| memory.idle)
-        .max();
+    let idle = memory.iter().filter(|memory| memory.name.starts_with("toolgate")).map(|memory| memory.idle).max();
     if let Some(idle) = idle {
         let (aim, verdict) = (AIM_IDLE / MEBIBYTE, verdict(idle <= AIM_IDLE));
-        text += &format!(
-            "- idle memory at most {aim} MiB: {verdict}. Highest {} MiB.\n",
-            mebibytes(idle)
-        );
+        text += &format!("- idle memory at most {aim} MiB: {verdict}. Highest {} MiB.\n", mebibytes(idle));
     }
-    if text.is_empty() {
-        text
-    } else {
-        format!("\n### Aims\n\n{text}")
-    }
+    if text.is_empty() { text } else { format!("\n### Aims\n\n{text}") }
 }
 
 /// The ratios to nginx in every `tools/call` cell, the lowest first.
 fn ratios(figures: &Figures, kind: Kind, figure: fn(&Sample) -> f64) -> Vec<(f64, Cell)> {
     let ratio = |(cell, kinds): (Cell, &BTreeMap<Kind, Vec<Sample>>)| {
-        Some((
-            against(kinds.get(&kind)?, kinds.get(&Kind::Nginx), figure)?,
-            cell,
-        ))
+        Some((against(kinds.get(&kind)?, kinds.get(&Kind::Nginx), figure)?, cell))
     };
-    let mut ratios: Vec<_> = figures
-        .cells()
-        .filter(|(cell, _)| cell.case != Case::List)
-        .filter_map(ratio)
-        .collect();
+    let mut ratios: Vec<_> = figures.cells().filter(|(cell, _)| cell.case != Case::List).filter_map(ratio).collect();
     ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
     ratios
 }
@@ -224,78 +175,44 @@ mod tests {
     use crate::bench::messages::Era;
 
     fn sample(rate: f64, cpu: f64) -> Sample {
-        Sample {
-            rate,
-            p50: 1.0,
-            p99: 2.0,
-            user: cpu / 2.0,
-            kernel: cpu / 2.0,
-            upstream: 1.0,
-        }
+        Sample { rate, p50: 1.0, p99: 2.0, user: cpu / 2.0, kernel: cpu / 2.0, upstream: 1.0 }
     }
 
     /// Three rounds in which toolgate has 0.9 of nginx's throughput at `cost` times its CPU time.
     fn figures(cost: f64) -> Figures {
-        let cell = Cell {
-            case: Case::Small,
-            era: Era::Modern,
-            connections: 1,
-        };
+        let cell = Cell { case: Case::Small, era: Era::Modern, connections: 1 };
         let mut figures = Figures::default();
         for speed in [1.0, 0.5, 2.0] {
-            figures.add(
-                cell,
-                Kind::Nginx,
-                sample(1000.0 * speed, 20.0),
-                Tally::default(),
-            );
-            figures.add(
-                cell,
-                Kind::Toolgate,
-                sample(900.0 * speed, 20.0 * cost),
-                Tally::default(),
-            );
+            figures.add(cell, Kind::Nginx, sample(1000.0 * speed, 20.0), Tally::default());
+            figures.add(cell, Kind::Toolgate, sample(900.0 * speed, 20.0 * cost), Tally::default());
         }
         figures
     }
 
     #[test]
     fn ratios_are_taken_round_by_round_and_judged() {
-        let memory = [Memory {
-            name: "toolgate".to_owned(),
-            idle: 16 * MEBIBYTE,
-            now: None,
-        }];
+        let memory = [Memory { name: "toolgate".to_owned(), idle: 16 * MEBIBYTE, now: None }];
         let text = text("- here\n", &figures(1.4), &memory);
-        assert!(text.contains("| modern | 1 | toolgate, transparent | 900 | 0.90 | ±75 % | 1 | 2 | 28.0 | 1.40 | 50 % | 1.0 |"), "{text}");
         assert!(
             text.contains(
-                "throughput at least 0.8 × nginx's: **reached**. Lowest 0.90 (modern small on 1)"
+                "| modern | 1 | toolgate, transparent | 900 | 0.90 | ±75 % | 1 | 2 | 28.0 | 1.40 | 50 % | 1.0 |"
             ),
             "{text}"
         );
         assert!(
-            text.contains("CPU time at most 1.5 × nginx's: **reached**"),
+            text.contains("throughput at least 0.8 × nginx's: **reached**. Lowest 0.90 (modern small on 1)"),
             "{text}"
         );
-        assert!(
-            text.contains("idle memory at most 15 MiB: **not reached**. Highest 16.0 MiB."),
-            "{text}"
-        );
+        assert!(text.contains("CPU time at most 1.5 × nginx's: **reached**"), "{text}");
+        assert!(text.contains("idle memory at most 15 MiB: **not reached**. Highest 16.0 MiB."), "{text}");
         let text = super::text("", &figures(1.6), &[]);
-        assert!(
-            text.contains("CPU time at most 1.5 × nginx's: **not reached**"),
-            "{text}"
-        );
+        assert!(text.contains("CPU time at most 1.5 × nginx's: **not reached**"), "{text}");
     }
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
         let document = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        assert_eq!(
-            replace(&document, "new\n"),
-            Some(format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"))
-        );
+        assert_eq!(replace(&document, "new\n"), Some(format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n")));
         assert_eq!(replace("no marks", "new"), None);
     }
 

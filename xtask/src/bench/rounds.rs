@@ -54,12 +54,9 @@ pub(super) struct Figures {
 /// # Errors
 /// When a target does not answer its first requests rightly, or one of the processes ends.
 pub(super) fn measure(plan: &Plan, parts: &Parts) -> anyhow::Result<Figures> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cells = cells(plan);
-    let total =
-        cells.len() * parts.targets.len() / plan.eras.len().max(1) * usize::from(plan.rounds);
+    let total = cells.len() * parts.targets.len() / plan.eras.len().max(1) * usize::from(plan.rounds);
     let minutes = total as f64 * plan.seconds * 7.0 / 6.0 / 60.0;
     eprintln!("{total} measurements, about {minutes:.0} minutes");
     let mut figures = Figures::default();
@@ -87,11 +84,7 @@ fn cells(plan: &Plan) -> Vec<Cell> {
     let mut cells = Vec::new();
     for &case in &plan.cases {
         for &era in &plan.eras {
-            cells.extend(plan.connections.iter().map(|&connections| Cell {
-                case,
-                era,
-                connections,
-            }));
+            cells.extend(plan.connections.iter().map(|&connections| Cell { case, era, connections }));
         }
     }
     cells
@@ -113,34 +106,20 @@ fn sample(
     target: &Target,
     cell: Cell,
 ) -> anyhow::Result<(Sample, Tally)> {
-    let load = Load {
-        address: target.address,
-        era: cell.era,
-        case: cell.case,
-        prefix: target.kind.prefix(),
-    };
+    let load = Load { address: target.address, era: cell.era, case: cell.case, prefix: target.kind.prefix() };
     let time = Duration::from_secs_f64(plan.seconds);
     let clients = runtime.block_on(load.open(cell.connections))?;
     let (clients, warm) = runtime.block_on(drive(clients, time / 6));
     let cpu = || -> anyhow::Result<(Cpu, Cpu)> {
-        let proxy = parts
-            .process(target)
-            .map(|process| procfs::cpu(process.pid()))
-            .transpose()?;
-        Ok((
-            proxy.unwrap_or_default(),
-            procfs::cpu(parts.upstream().pid())?,
-        ))
+        let proxy = parts.process(target).map(|process| procfs::cpu(process.pid())).transpose()?;
+        Ok((proxy.unwrap_or_default(), procfs::cpu(parts.upstream().pid())?))
     };
     let (before, began) = (cpu()?, Instant::now());
     let (clients, mut tally) = runtime.block_on(drive(clients, time));
     let (took, after) = (began.elapsed(), cpu()?);
     runtime.block_on(close(clients));
     let times = std::mem::take(&mut tally.nanoseconds);
-    tally.add(Tally {
-        nanoseconds: Vec::new(),
-        ..warm
-    });
+    tally.add(Tally { nanoseconds: Vec::new(), ..warm });
     let sample = Sample::new(times, took, after.0 - before.0, after.1 - before.1);
     Ok((sample, tally))
 }
@@ -149,11 +128,7 @@ fn sample(
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            case,
-            era,
-            connections,
-        } = self;
+        let Self { case, era, connections } = self;
         write!(f, "{era} {case} on {connections}")
     }
 }
@@ -184,9 +159,7 @@ impl Sample {
 /// The value that so large a part of the sorted times does not exceed, in microseconds; zero if there are none.
 fn quantile(sorted: &[u32], part: f64) -> f64 {
     let rank = (sorted.len() as f64 * part).ceil() as usize;
-    sorted
-        .get(rank.saturating_sub(1))
-        .map_or(0.0, |&time| f64::from(time) / 1e3)
+    sorted.get(rank.saturating_sub(1)).map_or(0.0, |&time| f64::from(time) / 1e3)
 }
 
 /// The middle value, or the mean of the two in the middle; zero if there are none.
@@ -206,12 +179,7 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
 impl Figures {
     /// Takes in what one round saw.
     pub(super) fn add(&mut self, cell: Cell, kind: Kind, sample: Sample, faults: Tally) {
-        self.samples
-            .entry(cell)
-            .or_default()
-            .entry(kind)
-            .or_default()
-            .push(sample);
+        self.samples.entry(cell).or_default().entry(kind).or_default().push(sample);
         self.errors += faults.errors;
         if self.fault.is_none() {
             let fault = faults.fault;
@@ -242,10 +210,7 @@ mod tests {
     #[test]
     fn quantiles_and_medians_are_values_that_were_seen() {
         let sorted: Vec<u32> = (1..=100).map(|value| value * 1000).collect();
-        assert_eq!(
-            (quantile(&sorted, 0.5), quantile(&sorted, 0.99)),
-            (50.0, 99.0)
-        );
+        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.99)), (50.0, 99.0));
         assert_eq!(quantile(&[7000], 0.99), 7.0);
         assert_eq!(quantile(&[], 0.5), 0.0);
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
@@ -254,19 +219,8 @@ mod tests {
 
     #[test]
     fn cpu_time_is_per_answer() {
-        let cpu = Cpu {
-            user: Duration::from_millis(10),
-            kernel: Duration::from_millis(30),
-        };
-        let sample = Sample::new(
-            vec![5000; 1000],
-            Duration::from_secs(2),
-            cpu,
-            Cpu::default(),
-        );
-        assert_eq!(
-            (sample.rate, sample.user, sample.kernel, sample.cpu()),
-            (500.0, 10.0, 30.0, 40.0)
-        );
+        let cpu = Cpu { user: Duration::from_millis(10), kernel: Duration::from_millis(30) };
+        let sample = Sample::new(vec![5000; 1000], Duration::from_secs(2), cpu, Cpu::default());
+        assert_eq!((sample.rate, sample.user, sample.kernel, sample.cpu()), (500.0, 10.0, 30.0, 40.0));
     }
 }

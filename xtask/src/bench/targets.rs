@@ -119,13 +119,7 @@ impl Parts {
     pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (upstream, address) = start_upstream()?;
-        let mut parts = Self {
-            targets: Vec::new(),
-            toolgate: None,
-            processes: Vec::new(),
-            upstream,
-            folder,
-        };
+        let mut parts = Self { targets: Vec::new(), toolgate: None, processes: Vec::new(), upstream, folder };
         for &kind in &plan.targets {
             match kind {
                 Kind::Direct => parts.add_for_each_era(plan, kind, address, None),
@@ -140,15 +134,9 @@ impl Parts {
                     let program = parts.toolgate(plan)?;
                     for &era in &plan.eras {
                         let folder = parts.folder(&format!("{kind}-{era}"))?;
-                        let (process, front) =
-                            toolgate::start(&program, &folder, kind, era, address)?;
+                        let (process, front) = toolgate::start(&program, &folder, kind, era, address)?;
                         let process = Some(parts.keep(process));
-                        parts.targets.push(Target {
-                            kind,
-                            era,
-                            address: front,
-                            process,
-                        });
+                        parts.targets.push(Target { kind, era, address: front, process });
                     }
                 }
             }
@@ -180,19 +168,8 @@ impl Parts {
         &self.upstream
     }
 
-    fn add_for_each_era(
-        &mut self,
-        plan: &Plan,
-        kind: Kind,
-        address: SocketAddr,
-        process: Option<usize>,
-    ) {
-        self.targets.extend(plan.eras.iter().map(|&era| Target {
-            kind,
-            era,
-            address,
-            process,
-        }));
+    fn add_for_each_era(&mut self, plan: &Plan, kind: Kind, address: SocketAddr, process: Option<usize>) {
+        self.targets.extend(plan.eras.iter().map(|&era| Target { kind, era, address, process }));
     }
 
     fn keep(&mut self, process: Process) -> usize {
@@ -229,12 +206,7 @@ impl Process {
             .stdout(out)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        Ok(Self {
-            name,
-            child,
-            idle: 0,
-            log: Some(log.to_owned()),
-        })
+        Ok(Self { name, child, idle: 0, log: Some(log.to_owned()) })
     }
 
     /// The process id.
@@ -251,15 +223,8 @@ impl Process {
         while !ready() {
             let ended = self.child.try_wait()?;
             if ended.is_some() || began.elapsed() > PATIENCE {
-                let state = ended.map_or_else(
-                    || format!("not ready after {PATIENCE:?}"),
-                    |status| status.to_string(),
-                );
-                bail!(
-                    "{}: {state}; its last words:\n{}",
-                    self.name,
-                    self.last_words()
-                );
+                let state = ended.map_or_else(|| format!("not ready after {PATIENCE:?}"), |status| status.to_string());
+                bail!("{}: {state}; its last words:\n{}", self.name, self.last_words());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -279,10 +244,7 @@ impl Process {
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {
             if began.elapsed() > PATIENCE {
-                eprintln!(
-                    "{} did not end within {PATIENCE:?} of SIGTERM and was killed",
-                    self.name
-                );
+                eprintln!("{} did not end within {PATIENCE:?} of SIGTERM and was killed", self.name);
                 for member in family {
                     signal("KILL", member)?;
                 }
@@ -300,11 +262,7 @@ impl Drop for Process {
         if matches!(self.child.try_wait(), Ok(None))
             && let Err(fault) = self.end()
         {
-            eprintln!(
-                "cannot end {} (process {}): {fault:#}",
-                self.name,
-                self.pid()
-            );
+            eprintln!("cannot end {} (process {}): {fault:#}", self.name, self.pid());
         }
     }
 }
@@ -312,11 +270,7 @@ impl Drop for Process {
 /// A command that gets SIGTERM when this program dies, however that comes about.
 pub(super) fn tied(program: &OsStr) -> Command {
     // util-linux has done this since 2018; without it only a kill -9 of the benchmark leaves something behind.
-    let found = Command::new("setpriv")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let found = Command::new("setpriv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !found.is_ok_and(|status| status.success()) {
         return Command::new(program);
     }
@@ -344,25 +298,16 @@ fn start_upstream() -> anyhow::Result<(Process, SocketAddr)> {
         .spawn()
         .context("cannot start the scripted upstream")?;
     let out = child.stdout.take().context("it was started with a pipe")?;
-    let process = Process {
-        name: "upstream".to_owned(),
-        child,
-        idle: 0,
-        log: None,
-    };
+    let process = Process { name: "upstream".to_owned(), child, idle: 0, log: None };
     let mut line = String::new();
     BufReader::new(out).read_line(&mut line)?;
-    let address = line
-        .trim()
-        .parse()
-        .with_context(|| format!("the scripted upstream did not say where it is: {line:?}"))?;
+    let address =
+        line.trim().parse().with_context(|| format!("the scripted upstream did not say where it is: {line:?}"))?;
     Ok((process, address))
 }
 
 fn signal(name: &str, pid: u32) -> anyhow::Result<()> {
     // The shell has `kill` built in, so that nothing need be installed and no unsafe code written for it.
-    Command::new("sh")
-        .args(["-c", &format!("kill -{name} {pid} 2>/dev/null || true")])
-        .status()?;
+    Command::new("sh").args(["-c", &format!("kill -{name} {pid} 2>/dev/null || true")]).status()?;
     Ok(())
 }

@@ -28,12 +28,7 @@ pub(super) fn find(plan: &Plan) -> anyhow::Result<PathBuf> {
 /// What toolgate says of itself.
 pub(super) fn version(program: &Path) -> Option<String> {
     let said = Command::new(program).arg("--version").output().ok()?;
-    Some(
-        String::from_utf8_lossy(&said.stdout)
-            .trim()
-            .trim_start_matches("toolgate ")
-            .to_owned(),
-    )
+    Some(String::from_utf8_lossy(&said.stdout).trim().trim_start_matches("toolgate ").to_owned())
 }
 
 /// Starts toolgate for clients of `era` in front of `upstream`, with everything it writes in `folder`.
@@ -52,25 +47,13 @@ pub(super) fn start(
     std::fs::write(&file, config(kind, era, upstream))?;
     let log = folder.join("output.log");
     let mut command = tied(program.as_os_str());
-    command
-        .arg("serve")
-        .arg("--config")
-        .arg(&file)
-        .args(["--listen", &front.to_string()])
-        .current_dir(folder);
+    command.arg("serve").arg("--config").arg(&file).args(["--listen", &front.to_string()]).current_dir(folder);
     // Nothing the person has set for their own toolgate may change what is measured, nor may this run touch their files.
     command.env("HOME", folder);
-    for name in [
-        "XDG_CONFIG_HOME",
-        "XDG_CACHE_HOME",
-        "XDG_DATA_HOME",
-        "XDG_STATE_HOME",
-    ] {
+    for name in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
         command.env(name, folder.join(name));
     }
-    for (name, _) in
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TOOLGATE_"))
-    {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TOOLGATE_")) {
         command.env_remove(name);
     }
     let mut process = Process::start(format!("{}, {era}", kind.title()), &mut command, &log)?;
@@ -88,9 +71,7 @@ fn config(kind: Kind, era: Era, upstream: SocketAddr) -> String {
         Kind::Bridged => era.other(),
         _ => era,
     };
-    format!(
-        "names: {names}\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n"
-    )
+    format!("names: {names}\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n")
 }
 
 /// Whether the upstream has been reached, or given up: the first requests tell which.
@@ -98,10 +79,7 @@ fn is_ready(front: SocketAddr) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&front, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nHost: {front}\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {front}\r\nConnection: close\r\n\r\n")?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
         Ok(&status == b"HTTP/1.1 200")
@@ -117,14 +95,8 @@ mod tests {
     fn the_upstream_speaks_the_clients_era_unless_it_is_to_be_bridged() {
         let upstream = "127.0.0.1:2000".parse().expect("an address");
         let text = config(Kind::Prefixed, Era::Legacy, upstream);
-        assert!(
-            text.contains("names: prefixed") && text.contains("era: legacy"),
-            "{text}"
-        );
+        assert!(text.contains("names: prefixed") && text.contains("era: legacy"), "{text}");
         let text = config(Kind::Bridged, Era::Legacy, upstream);
-        assert!(
-            text.contains("names: transparent") && text.contains("era: modern"),
-            "{text}"
-        );
+        assert!(text.contains("names: transparent") && text.contains("era: modern"), "{text}");
     }
 }

@@ -73,16 +73,11 @@ struct Pieces(std::vec::IntoIter<Bytes>);
 /// When there is no port to be had.
 pub(super) fn run() -> anyhow::Result<()> {
     // One thread: it is the least CPU for an answer, and the machine has others to serve.
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0")
-                .await
-                .context("no free port for the scripted upstream")?;
-            println!("{}", listener.local_addr()?);
-            serve(listener).await
-        })
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port for the scripted upstream")?;
+        println!("{}", listener.local_addr()?);
+        serve(listener).await
+    })
 }
 
 /// Serves what comes in on `listener`, for as long as the task lives.
@@ -98,9 +93,7 @@ pub(super) async fn serve(listener: TcpListener) -> anyhow::Result<()> {
                 async move { Ok::<_, Infallible>(server.handle(request).await) }
             });
             // A broken connection is the other side's to report: it sees the missing answer.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -115,10 +108,7 @@ impl Server {
                 results.push((era, case, Bytes::from(case.result(era) + "}")));
             }
         }
-        Self {
-            results,
-            sessions: Mutex::default(),
-        }
+        Self { results, sessions: Mutex::default() }
     }
 
     async fn handle(&self, request: http::Request<Incoming>) -> Response<Pieces> {
@@ -134,10 +124,7 @@ impl Server {
         };
         let body = body.to_bytes();
         let Ok(message) = serde_json::from_slice::<Message<'_>>(&body) else {
-            return refuse(
-                "null",
-                &Refusal(StatusCode::BAD_REQUEST, -32700, "not a JSON-RPC message"),
-            );
+            return refuse("null", &Refusal(StatusCode::BAD_REQUEST, -32700, "not a JSON-RPC message"));
         };
         let Some(id) = message.id.map(RawValue::get) else {
             return empty(StatusCode::ACCEPTED);
@@ -174,24 +161,12 @@ impl Server {
         }
     }
 
-    fn legacy(
-        &self,
-        id: &str,
-        message: &Message<'_>,
-        headers: &HeaderMap,
-    ) -> Result<Response<Pieces>, Refusal> {
+    fn legacy(&self, id: &str, message: &Message<'_>, headers: &HeaderMap) -> Result<Response<Pieces>, Refusal> {
         if message.method == "initialize" {
-            let asked = message
-                .params
-                .as_ref()
-                .and_then(|params| params.version.as_deref());
+            let asked = message.params.as_ref().and_then(|params| params.version.as_deref());
             return Ok(answer(id, greeting(asked), Some(self.open_session())));
         }
-        if !self
-            .sessions()
-            .open
-            .contains(header(headers, "mcp-session-id"))
-        {
+        if !self.sessions().open.contains(header(headers, "mcp-session-id")) {
             return Err(Refusal(StatusCode::NOT_FOUND, -32001, "no such session"));
         }
         match &*message.method {
@@ -203,18 +178,8 @@ impl Server {
     }
 
     fn result(&self, id: &str, era: Era, case: Case) -> Response<Pieces> {
-        let result = self
-            .results
-            .iter()
-            .find(|entry| (entry.0, entry.1) == (era, case));
-        answer(
-            id,
-            result
-                .expect("there is a result for each era and case")
-                .2
-                .clone(),
-            None,
-        )
+        let result = self.results.iter().find(|entry| (entry.0, entry.1) == (era, case));
+        answer(id, result.expect("there is a result for each era and case").2.clone(), None)
     }
 
     fn open_session(&self) -> String {
@@ -226,20 +191,14 @@ impl Server {
     }
 
     fn forget(&self, headers: &HeaderMap) -> Response<Pieces> {
-        match self
-            .sessions()
-            .open
-            .remove(header(headers, "mcp-session-id"))
-        {
+        match self.sessions().open.remove(header(headers, "mcp-session-id")) {
             true => empty(StatusCode::NO_CONTENT),
             false => empty(StatusCode::NOT_FOUND),
         }
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
-        self.sessions
-            .lock()
-            .expect("nothing panics while it holds the sessions")
+        self.sessions.lock().expect("nothing panics while it holds the sessions")
     }
 }
 
@@ -252,10 +211,7 @@ impl Message<'_> {
     }
 
     fn name(&self) -> &str {
-        self.params
-            .as_ref()
-            .and_then(|params| params.name.as_deref())
-            .unwrap_or_default()
+        self.params.as_ref().and_then(|params| params.name.as_deref()).unwrap_or_default()
     }
 
     fn tool(&self) -> Result<Case, Refusal> {
@@ -273,10 +229,7 @@ impl Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.next().map(|piece| Ok(Frame::data(piece))))
     }
 
@@ -285,13 +238,7 @@ impl Body for Pieces {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(
-            self.0
-                .as_slice()
-                .iter()
-                .map(|piece| piece.len() as u64)
-                .sum(),
-        )
+        SizeHint::with_exact(self.0.as_slice().iter().map(|piece| piece.len() as u64).sum())
     }
 }
 
@@ -303,9 +250,7 @@ fn discovery() -> Bytes {
 
 fn greeting(asked: Option<&str>) -> Bytes {
     let known = ["2025-03-26", "2025-06-18", LEGACY];
-    let version = asked
-        .filter(|version| known.contains(version))
-        .unwrap_or(LEGACY);
+    let version = asked.filter(|version| known.contains(version)).unwrap_or(LEGACY);
     Bytes::from(format!(
         r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"bench","version":"1"}}}}}}"#
     ))
@@ -313,10 +258,7 @@ fn greeting(asked: Option<&str>) -> Bytes {
 
 /// The value of a header, empty where there is none.
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// An answer whose `rest` is the result and the brace that closes the message.
@@ -330,17 +272,13 @@ fn answer(id: &str, rest: Bytes, session: Option<String>) -> Response<Pieces> {
 }
 
 fn refuse(id: &str, Refusal(status, code, words): &Refusal) -> Response<Pieces> {
-    let text =
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{words}"}}}}"#);
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{words}"}}}}"#);
     json(*status, vec![Bytes::from(text)])
 }
 
 fn json(status: StatusCode, pieces: Vec<Bytes>) -> Response<Pieces> {
     let mut response = empty(status);
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     *response.body_mut() = Pieces(pieces.into_iter());
     response
 }

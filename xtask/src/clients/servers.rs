@@ -74,7 +74,7 @@ pub(super) async fn toolgate_binary(given: Option<&Path>, release: bool) -> anyh
         return std::path::absolute(given)?.canonicalize().with_context(|| format!("there is no {}", given.display()));
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::from(crate::cargo::cargo());
     cargo.args(["build", "--quiet", "--package", "toolgate"]).args(release.then_some("--release")).current_dir(root);
     println!("building toolgate …");
     process::succeed("cargo build", &mut cargo, BUILD_LIMIT).await?;

@@ -157,7 +157,8 @@ server:
 ";
 
     fn scenario(name: &str, checks: &[(&str, Status)]) -> Scenario {
-        let check = |(id, status): &(&str, Status)| Check { id: (*id).to_owned(), status: *status, message: "so".to_owned() };
+        let check =
+            |(id, status): &(&str, Status)| Check { id: (*id).to_owned(), status: *status, message: "so".to_owned() };
         Scenario { name: name.to_owned(), scored: true, checks: checks.iter().map(check).collect() }
     }
 
@@ -188,7 +189,11 @@ server:
 
     #[test]
     fn what_did_not_run_and_what_passes_against_expectation_are_faults() {
-        let found = faults(&[scenario("tools-list", &[]), scenario("ping", &[("ping", Status::Success)]), scenario("new", &[])]);
+        let found = faults(&[
+            scenario("tools-list", &[]),
+            scenario("ping", &[("ping", Status::Success)]),
+            scenario("new", &[]),
+        ]);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].contains("tools-list did not run"));
         assert!(found[1].contains("new did not run"));

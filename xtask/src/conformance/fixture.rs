@@ -85,7 +85,11 @@ impl Fixture {
 /// Installs exactly what the lock file names. Without install scripts: none of these packages needs one.
 async fn npm_ci(folder: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("npm");
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let status = timeout(INSTALL, command.status()).await.context("npm ci took too long")?;
     if !status.context("cannot run npm; the conformance suite is an npm package")?.success() {
         bail!("npm ci failed in {}", folder.display());

@@ -33,7 +33,7 @@ pub(super) enum Reach {
 
 /// Builds toolgate. Returns the path of the binary, as cargo names it.
 pub(super) async fn build(release: bool) -> anyhow::Result<PathBuf> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::from(crate::cargo::cargo());
     command.args(["build", "--package", "toolgate", "--message-format", "json-render-diagnostics"]);
     if release {
         command.arg("--release");
@@ -90,7 +90,9 @@ async fn ready(url: &str) -> anyhow::Result<()> {
             sleep(BETWEEN_PROBES).await;
         }
     };
-    timeout(READY, until_ready).await.with_context(|| format!("/readyz did not answer 200 within {} s", READY.as_secs()))
+    timeout(READY, until_ready)
+        .await
+        .with_context(|| format!("/readyz did not answer 200 within {} s", READY.as_secs()))
 }
 
 /// The status of one GET.

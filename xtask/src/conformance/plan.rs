@@ -53,7 +53,10 @@ pub(super) fn runs(cells: &[Cell], transport: Option<Transport>, direct: bool) -
         return [Era::Legacy, Era::Modern].map(|client| Run { client, behind: Behind::Fixture }).to_vec();
     }
     let cells = if cells.is_empty() { &CELLS } else { cells };
-    let through = |cell: &Cell, transport| Run { client: cell.client, behind: Behind::Toolgate { upstream: cell.upstream, transport } };
+    let through = |cell: &Cell, transport| Run {
+        client: cell.client,
+        behind: Behind::Toolgate { upstream: cell.upstream, transport },
+    };
     match transport {
         Some(transport) => cells.iter().map(|cell| through(cell, transport)).collect(),
         None => {

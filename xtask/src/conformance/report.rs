@@ -26,7 +26,14 @@ struct Score {
     total: usize,
 }
 
-const HEAD: [&str; 6] = ["client over upstream", "upstream by", "scored scenarios", "checks passed", "failed (warned)", "unscored scenarios that fail"];
+const HEAD: [&str; 6] = [
+    "client over upstream",
+    "upstream by",
+    "scored scenarios",
+    "checks passed",
+    "failed (warned)",
+    "unscored scenarios that fail",
+];
 
 /// What stands above the table on the page.
 const INTRODUCTION: &str = "\
@@ -76,7 +83,10 @@ impl Row {
 /// One line, when a run is done.
 pub(super) fn headline(row: &Row) -> String {
     let Score { passed, total } = row.scored;
-    format!("{} ({}): {passed}/{total}, checks {} passed, {} failed, {} warned", row.cell, row.transport, row.succeeded, row.failed, row.warned)
+    format!(
+        "{} ({}): {passed}/{total}, checks {} passed, {} failed, {} warned",
+        row.cell, row.transport, row.succeeded, row.failed, row.warned
+    )
 }
 
 /// A Markdown table, with columns that line up in a terminal too.
@@ -100,7 +110,8 @@ pub(super) fn table(rows: &[Row]) -> String {
 
 /// The page `docs/conformance.md`.
 pub(super) fn page(suite_version: &str, rows: &[Row]) -> String {
-    let mut page = format!("{INTRODUCTION}\nSuite: `@modelcontextprotocol/conformance` {suite_version}.\n\n{}", table(rows));
+    let mut page =
+        format!("{INTRODUCTION}\nSuite: `@modelcontextprotocol/conformance` {suite_version}.\n\n{}", table(rows));
     page.push_str("\n## What is expected to fail, and why\n");
     let mut told = "";
     for row in rows.iter().filter(|row| !row.expected.entries.is_empty()) {

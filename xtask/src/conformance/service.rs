@@ -27,7 +27,11 @@ pub(super) struct Service {
 impl Service {
     /// Starts `command`, with stderr in `<folder>/<name>.log`, and waits for a line of stdout with a URL that ends in `/mcp`.
     /// Its stdin stays open as long as the service lives.
-    pub(super) async fn start(name: &'static str, mut command: Command, folder: &Path) -> anyhow::Result<(Self, String)> {
+    pub(super) async fn start(
+        name: &'static str,
+        mut command: Command,
+        folder: &Path,
+    ) -> anyhow::Result<(Self, String)> {
         let log = folder.join(format!("{name}.log"));
         command
             .stdin(Stdio::piped())
@@ -52,7 +56,8 @@ impl Service {
 
     /// Asks the process to end and waits for it. An error if it had to be killed, or says that it failed.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        let id = self.child.id().with_context(|| format!("{} ended before it was stopped{}", self.name, self.tail()))?;
+        let id =
+            self.child.id().with_context(|| format!("{} ended before it was stopped{}", self.name, self.tail()))?;
         // By way of kill(1), because sending a signal is not in the standard library.
         Command::new("kill").args(["-TERM", &id.to_string()]).status().await.context("cannot run kill")?;
         let Ok(status) = timeout(STOP, self.child.wait()).await else {

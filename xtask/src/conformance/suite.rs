@@ -49,7 +49,12 @@ pub(super) enum Status {
 }
 
 /// Runs every scenario that the revision of `era` asks of a server.
-pub(super) async fn all_scenarios(fixture: &Fixture, era: Era, url: &str, folder: &Path) -> anyhow::Result<Vec<Scenario>> {
+pub(super) async fn all_scenarios(
+    fixture: &Fixture,
+    era: Era,
+    url: &str,
+    folder: &Path,
+) -> anyhow::Result<Vec<Scenario>> {
     let results = folder.join("results");
     let log = folder.join("suite.log");
     let output = File::create(&log)?;
@@ -67,7 +72,13 @@ pub(super) async fn all_scenarios(fixture: &Fixture, era: Era, url: &str, folder
 }
 
 /// Runs one scenario, with all its output to ours. Returns whether it passed.
-pub(super) async fn one_scenario(fixture: &Fixture, era: Era, url: &str, name: &str, folder: &Path) -> anyhow::Result<bool> {
+pub(super) async fn one_scenario(
+    fixture: &Fixture,
+    era: Era,
+    url: &str,
+    name: &str,
+    folder: &Path,
+) -> anyhow::Result<bool> {
     let mut command = fixture.suite();
     command
         .args(["server", "--url", url, "--spec-version", era.revision(), "--scenario", name, "--timeout", SCENARIO_MS])
@@ -91,7 +102,11 @@ fn read_results(requirements: &str, results: &Path) -> anyhow::Result<Vec<Scenar
         checks.insert(scenario, found);
     }
     let scenarios: Vec<_> = server_scenarios(requirements)
-        .map(|(name, scored)| Scenario { name: name.to_owned(), scored, checks: checks.remove(name).unwrap_or_default() })
+        .map(|(name, scored)| Scenario {
+            name: name.to_owned(),
+            scored,
+            checks: checks.remove(name).unwrap_or_default(),
+        })
         .collect();
     if scenarios.is_empty() {
         bail!("the suite names no scenarios for servers");

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::message::Response as RpcResponse;
-use toolgate_protocol::{Era, Id, Message, Method, Revision, RpcError, code, header, sse};
+use toolgate_protocol::{Era, Id, Json, Message, Method, Revision, RpcError, code, header, sse};
 
 use super::handshake;
 use super::session::{Out, QUEUE, Session, Sessions};
 use crate::body::{self, Body};
 use crate::rescue;
+
+/// A place among the requests in flight, given back when the last of those who hold it is done.
+pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 
 /// The legacy SDKs' code for a session that is not there (any more).
 const SESSION_NOT_FOUND: i64 = -32001;
@@ -28,6 +31,7 @@ pub(crate) async fn post_message(
     presented: &Presented,
     headers: &HeaderMap,
     message: Message,
+    place: Place,
 ) -> Response<Body> {
     if let Message::Request(request) = &message
         && request.method == Method::Initialize
@@ -43,7 +47,7 @@ pub(crate) async fn post_message(
         Err(refusal) => return *refusal,
     };
     match message {
-        Message::Request(_) => answer(&session, vec![message]).await,
+        Message::Request(_) => answer(&session, vec![message], place).await,
         other => {
             // Neither a notification nor an answer has anything to wait for.
             let (outlet, _) = mpsc::channel(1);
@@ -53,12 +57,20 @@ pub(crate) async fn post_message(
     }
 }
 
-/// A batch, which only 2025-03-26 has. Each answer is an event of its own.
+/// The messages of a batch.
+pub(crate) fn read_batch(text: Bytes, depth: usize) -> Result<Vec<Message>, RpcError> {
+    let elements = Json::parse_within(text, depth).and_then(|json| json.array());
+    let elements = elements.map_err(|error| RpcError::new(code::PARSE_ERROR, error.to_string()))?;
+    elements.iter().map(Message::from_json).collect()
+}
+
+/// A batch, which revisions up to 2025-03-26 have. Each answer is an event of its own.
 pub(crate) async fn post_batch(
     sessions: &Sessions,
     headers: &HeaderMap,
     messages: Vec<Message>,
     most: usize,
+    place: Place,
 ) -> Response<Body> {
     if messages.is_empty() || messages.len() > most {
         return rescue::invalid(StatusCode::BAD_REQUEST, format!("a batch has 1 to {most} messages (`limits.batch`)"));
@@ -76,16 +88,21 @@ pub(crate) async fn post_batch(
     for other in others {
         session.accept(other, &nowhere).await;
     }
-    if requests.is_empty() { rescue::accepted() } else { answer(&session, requests).await }
+    if requests.is_empty() { rescue::accepted() } else { answer(&session, requests, place).await }
 }
 
 /// Runs requests apart from the connection, so that a client that leaves cancels nothing, and answers with what they send.
-async fn answer(session: &Arc<Session>, requests: Vec<Message>) -> Response<Body> {
+///
+/// They keep their place among the requests in flight until they end, whether or not anybody waits for them.
+async fn answer(session: &Arc<Session>, requests: Vec<Message>, place: Place) -> Response<Body> {
     let single = requests.len() == 1;
     let (outlet, mut inlet) = mpsc::channel(QUEUE);
     for request in requests {
-        let (session, outlet) = (session.clone(), outlet.clone());
-        tokio::spawn(async move { session.accept(request, &outlet).await });
+        let (session, outlet, place) = (session.clone(), outlet.clone(), place.clone());
+        tokio::spawn(async move {
+            session.accept(request, &outlet).await;
+            drop(place);
+        });
     }
     drop(outlet);
     let first = match tokio::time::timeout(body::QUIET, inlet.recv()).await {

@@ -13,6 +13,6 @@ mod sse;
 mod watch;
 
 pub(crate) use handshake::initialize;
-pub(crate) use http::{delete, post_batch, post_message, stream};
+pub(crate) use http::{Place, delete, post_batch, post_message, read_batch, stream};
 pub(crate) use session::{Out, Outlet, Session, Sessions};
 pub(crate) use sse::{Streams, open as open_sse, post as post_sse};

@@ -13,10 +13,10 @@ use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::{OnDrop, sse};
 
-use super::http::events;
+use super::http::{Place, events};
 use super::session::{QUEUE, random_id};
 use crate::body::{self, Body};
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, PipeLimits};
 use crate::rescue;
 
 /// The open streams by the id in their address.
@@ -49,6 +49,7 @@ pub(crate) fn open(
     gateway: &Arc<Gateway>,
     presented: &Presented,
     post_to: &str,
+    limits: PipeLimits,
 ) -> Response<Body> {
     let (outlet, inlet) = mpsc::channel(QUEUE);
     let id = random_id();
@@ -57,7 +58,7 @@ pub(crate) fn open(
         if open.len() >= streams.most {
             return rescue::invalid(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open (`limits.sessions`)");
         }
-        open.insert(id.clone(), Arc::new(Conversation::new(gateway.clone(), presented.clone(), outlet)));
+        open.insert(id.clone(), Arc::new(Conversation::new(gateway.clone(), presented.clone(), outlet, limits)));
     }
     let endpoint: Bytes = sse::encode_as(Some("endpoint"), None, format!("{post_to}?sessionId={id}").as_bytes());
     let forget = {
@@ -73,10 +74,13 @@ pub(crate) fn open(
 }
 
 /// Takes what a client posts to its stream; the answer comes on the stream.
-pub(crate) fn post(streams: &Streams, id: &str, text: Bytes) -> Response<Body> {
+pub(crate) fn post(streams: &Streams, id: &str, text: Bytes, place: Place) -> Response<Body> {
     let Some(conversation) = streams.lock().get(id).cloned() else {
         return rescue::invalid(StatusCode::NOT_FOUND, "no such stream; open one with GET /sse");
     };
-    tokio::spawn(async move { conversation.accept(text).await });
+    tokio::spawn(async move {
+        conversation.accept(text).await;
+        drop(place);
+    });
     rescue::accepted()
 }
