@@ -32,8 +32,10 @@ pub struct Config {
     /// The longest that a list waits for upstreams that were never heard of; afterwards they are left out, and announced
     /// by a list change once they are up.
     pub startup_wait: Duration,
-    /// The longest that a call to an entry of an upstream that is not up yet waits for its lists.
+    /// The longest that a call to an entry of an upstream that is not up yet waits for it to come up.
     pub call_wait: Duration,
+    /// The longest that such a call waits for lists once the upstream is up.
+    pub list_wait: Duration,
     /// How often lists are fetched again although nothing announced a change.
     pub sweep: Duration,
     /// How long clients may keep a list.
@@ -273,6 +275,17 @@ impl Inner {
 // === impl Tracked ===
 
 impl Tracked {
+    /// Notes that it was tried in vain, if nothing better is known.
+    pub(crate) fn tried(&self) {
+        self.known.send_if_modified(|known| {
+            let is_new = *known == Known::Nothing;
+            if is_new {
+                *known = Known::Unreachable;
+            }
+            is_new
+        });
+    }
+
     /// Waits until at least so much is known, or the deadline. Whether it came to that.
     pub(crate) async fn wait_for(&self, at_least: Known, deadline: Instant) -> bool {
         let mut known = self.known.subscribe();

@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use toolgate_protocol::{Json, Kind, Object, RpcError, code};
 use toolgate_upstream::{Call, Change as Told, Peer, State, Upstream, own_meta};
 
-use crate::catalog::{Inner, Known};
+use crate::catalog::Inner;
 use crate::change::Change;
 use crate::offer::{Admission, Listed, Offer};
 
@@ -18,6 +20,8 @@ use crate::offer::{Admission, Listed, Offer};
 const MAX_PAGES: usize = 1_000;
 /// However short an upstream's `ttlMs`, its lists are not fetched more often than this.
 const SHORTEST_TTL: Duration = Duration::from_secs(5);
+/// Lists that came within this time are published together; one that takes longer is waited for apart.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A list that could not be fetched is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -38,7 +42,7 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
                 match &*state.borrow_and_update() {
                     State::Ready(peer) if seen_generation != Some(peer.generation) => Kind::ALL.to_vec(),
                     State::Failed { .. } => {
-                        inner.members[at].known.send_if_modified(|known| std::mem::replace(known, (*known).max(Known::Unreachable)) == Known::Nothing);
+                        inner.members[at].tried();
                         continue;
                     }
                     State::Stopped => return,
@@ -61,21 +65,17 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
             _ => continue,
         };
         let all = due.len() == Kind::ALL.len();
-        let admission = Admission { era: peer.era, most: inner.config.entries, permits: &inner.members[at].permits };
-        match fetch(&upstream, &peer, &due, &admission, inner.offer(at).as_deref()).await {
-            Ok(offer) => {
+        match fetch(&inner, at, &peer, &due).await {
+            Ok(ttl) => {
                 if all {
                     seen_generation = Some(peer.generation);
                 }
-                let ttl = offer.ttl().map_or(inner.config.sweep, |ttl| ttl.clamp(SHORTEST_TTL, inner.config.sweep));
+                let ttl = ttl.map_or(inner.config.sweep, |ttl| ttl.clamp(SHORTEST_TTL, inner.config.sweep));
                 due_at = Some(Instant::now() + ttl);
-                inner.publish(at, offer);
             }
             Err(error) => {
-                tracing::warn!(upstream = %upstream.name(), error = %error, "its lists could not be fetched; those known stay, next try in {RETRY:?}");
-                inner.members[at].known.send_if_modified(|known| {
-                    std::mem::replace(known, (*known).max(Known::Unreachable)) == Known::Nothing
-                });
+                tracing::warn!(upstream = %upstream.name(), %error, "some lists could not be fetched; those known stay, next try in {RETRY:?}");
+                inner.members[at].tried();
                 due_at = Some(Instant::now() + RETRY);
             }
         }
@@ -120,15 +120,15 @@ pub(crate) async fn forward(inner: Arc<Inner>, at: usize) {
     }
 }
 
-/// What the upstream offers now: the lists of `kinds` fetched, the others as they were.
-async fn fetch(
-    upstream: &Arc<Upstream>,
-    peer: &Peer,
-    kinds: &[Kind],
-    admission: &Admission<'_>,
-    before: Option<&Offer>,
-) -> Result<Offer, RpcError> {
-    let old = |kind| before.map(|before| before.list(kind).clone()).unwrap_or_default();
+/// Fetches the lists of `kinds` at once and publishes what the upstream offers now; what could not be fetched stays as it was.
+///
+/// A list that keeps us waiting does not hold up the others: they are published first. Gives the time that the lists may be
+/// kept, or the first error.
+async fn fetch(inner: &Inner, at: usize, peer: &Peer, kinds: &[Kind]) -> Result<Option<Duration>, RpcError> {
+    let member = &inner.members[at];
+    let admission = Admission { era: peer.era, most: inner.config.entries, permits: &member.permits };
+    let before = inner.offer(at);
+    let old = |kind| before.as_ref().map(|before| before.list(kind).clone()).unwrap_or_default();
     let mut offer = Offer {
         era: peer.era,
         revision: peer.revision,
@@ -140,14 +140,51 @@ async fn fetch(
         resources: old(Kind::Resource),
         templates: old(Kind::Template),
     };
-    for &kind in kinds {
-        *offer.list_mut(kind) = if peer.capabilities.get(kind.capability()).is_some() {
-            fetch_list(upstream, peer, kind, admission).await?
-        } else {
-            Listed::default()
+    let admission = &admission;
+    let mut fetching: FuturesUnordered<_> = kinds
+        .iter()
+        .map(|&kind| async move {
+            let has_some = peer.capabilities.get(kind.capability()).is_some();
+            let listed = if has_some {
+                fetch_list(&member.upstream, peer, kind, admission).await
+            } else {
+                Ok(Listed::default())
+            };
+            (kind, listed)
+        })
+        .collect();
+    let mut late = std::pin::pin!(tokio::time::sleep(PATIENCE));
+    let (mut is_late, mut fetched, mut failed) = (false, false, None);
+    loop {
+        let (kind, listed) = tokio::select! {
+            next = fetching.next() => match next {
+                Some(next) => next,
+                None => break,
+            },
+            () = &mut late, if !is_late => {
+                is_late = true;
+                if fetched {
+                    inner.publish(at, offer.clone());
+                }
+                continue;
+            }
         };
+        match listed {
+            Ok(listed) => {
+                *offer.list_mut(kind) = listed;
+                fetched = true;
+                if is_late {
+                    inner.publish(at, offer.clone());
+                }
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(offer)
+    let ttl = offer.ttl();
+    if fetched && !is_late {
+        inner.publish(at, offer);
+    }
+    failed.map_or(Ok(ttl), Err)
 }
 
 /// All pages of one list.

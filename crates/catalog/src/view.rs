@@ -156,8 +156,9 @@ impl View {
             let could_have = !by_name || name.starts_with(&format!("{}{}", member.upstream.name(), naming::SEPARATOR));
             if could_have && *member.known.borrow() < Known::Remembered {
                 // A failed one is tried at once rather than when its pause is over.
-                let _ = member.upstream.ready(deadline).await;
-                member.wait_for(Known::Fetched, deadline).await;
+                if member.upstream.ready(deadline).await.is_ok() {
+                    member.wait_for(Known::Fetched, deadline.min(Instant::now() + self.inner.config.list_wait)).await;
+                }
             }
         }
     }
