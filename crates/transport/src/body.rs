@@ -24,30 +24,41 @@ pub(crate) enum Body {
 
 /// A client that stops sending in the middle of a body is given up after this.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most of a refused body that is read and dropped, and for how long.
+const DISCARD_BYTES: usize = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 /// A stream that has nothing to say says so, before proxies in between give it up.
 pub(crate) const QUIET: Duration = Duration::from_secs(15);
 
 /// Reads a JSON body of at most `limit` bytes; else gives the answer that says what is wrong with it.
-pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
+pub(crate) async fn read(headers: &HeaderMap, mut body: Incoming, limit: usize) -> Result<Bytes, Box<Response<Body>>> {
+    let read = read_within(headers, &mut body, limit).await;
+    if read.is_err() {
+        discard(body);
+    }
+    read.map_err(Box::new)
+}
+
+async fn read_within(headers: &HeaderMap, body: &mut Incoming, limit: usize) -> Result<Bytes, Response<Body>> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Box::new(rescue::invalid(
+        return Err(rescue::invalid(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the Content-Type must be application/json",
-        )));
+        ));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Box::new(rescue::invalid(
+        return Err(rescue::invalid(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "bodies with a Content-Encoding are not accepted",
-        )));
+        ));
     }
     let too_large = || {
-        Box::new(rescue::invalid(
+        rescue::invalid(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is larger than {limit} bytes (`limits.request`)"),
-        ))
+        )
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
@@ -56,12 +67,29 @@ pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limit: usize) -> R
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
-        Ok(Err(_)) => Err(Box::new(rescue::invalid(StatusCode::BAD_REQUEST, "the body broke off"))),
-        Err(_) => Err(Box::new(rescue::invalid(
+        Ok(Err(_)) => Err(rescue::invalid(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => Err(rescue::invalid(
             StatusCode::REQUEST_TIMEOUT,
             format!("the body did not arrive within {BODY_TIMEOUT:?}"),
-        ))),
+        )),
     }
+}
+
+/// Lets a client finish sending what nobody wants, so that it gets as far as to read why: most clients write all before they
+/// read, and a connection closed under them looks like a crash.
+pub(crate) fn discard(mut body: Incoming) {
+    if hyper::body::Body::is_end_stream(&body) {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(DISCARD_TIME, async move {
+        let mut left = DISCARD_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    }));
 }
 
 /// An answer that goes on: each item is one server-sent event, or a comment.

@@ -125,7 +125,7 @@ impl Edge {
 
     /// A message to the MCP endpoint, of any revision.
     async fn take(&self, presented: &Presented, parts: &Parts, body: Incoming) -> Response<Body> {
-        let Some(place) = self.place() else { return overloaded() };
+        let Some(place) = self.place() else { return overloaded(body) };
         match body::read(&parts.headers, body, self.config.request_bytes).await {
             Ok(text) => self.post(presented, &parts.headers, text, place).await,
             Err(refusal) => *refusal,
@@ -134,7 +134,7 @@ impl Edge {
 
     /// A message of a client whose stream came from `/sse`.
     async fn take_for_stream(&self, parts: &Parts, body: Incoming) -> Response<Body> {
-        let Some(place) = self.place() else { return overloaded() };
+        let Some(place) = self.place() else { return overloaded(body) };
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default();
         match body::read(&parts.headers, body, self.config.request_bytes).await {
@@ -249,7 +249,8 @@ fn preflight(request: &HeaderMap) -> Response<Body> {
 }
 
 /// Better a clear no at once than an answer that comes too late.
-fn overloaded() -> Response<Body> {
+fn overloaded(body: Incoming) -> Response<Body> {
+    body::discard(body);
     let mut response = rescue::refuse(
         StatusCode::SERVICE_UNAVAILABLE,
         None,

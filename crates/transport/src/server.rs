@@ -144,7 +144,8 @@ impl Edge {
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.header_timeout)
             .max_headers(MAX_HEADERS)
-            .pipeline_flush(true)
+            // One buffer, one write. (`pipeline_flush` does that too, but answers to requests that cannot be parsed are lost.)
+            .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     }
 }
