@@ -240,11 +240,16 @@ impl Play {
 
     /// The first thing noted that `wanted` says yes to.
     pub(crate) async fn heard(&self, what: &str, wanted: impl Fn(&Asked) -> bool) -> Asked {
+        self.heard_nth(what, 1, wanted).await
+    }
+
+    /// The `nth` thing noted that `wanted` says yes to, counted from 1.
+    pub(crate) async fn heard_nth(&self, what: &str, nth: usize, wanted: impl Fn(&Asked) -> bool) -> Asked {
         let mut heard = self.heard.subscribe();
         soon(what, async {
             loop {
                 heard.mark_unchanged();
-                if let Some(found) = self.asked.lock().unwrap().iter().find(|asked| wanted(asked)) {
+                if let Some(found) = self.asked.lock().unwrap().iter().filter(|asked| wanted(asked)).nth(nth - 1) {
                     return found.clone();
                 }
                 heard.changed().await.unwrap();

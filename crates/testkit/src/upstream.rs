@@ -102,6 +102,11 @@ impl Upstream {
         self.heard_where(what, |asked| asked.is(what)).await
     }
 
+    /// Waits until it was asked `what` so many times, and gives the last of them.
+    pub async fn heard_times(&self, what: &str, times: usize) -> Asked {
+        self.play.heard_nth(what, times, |asked| asked.is(what)).await
+    }
+
     /// Waits until it is asked something that `wanted` says yes to.
     pub async fn heard_where(&self, what: &str, wanted: impl Fn(&Asked) -> bool) -> Asked {
         self.play.heard(what, wanted).await

@@ -9,6 +9,7 @@ mod calls;
 mod commands;
 mod lists;
 mod many;
+mod pipes;
 mod questions;
 mod shutdown;
 mod trouble;

@@ -1,1 +1,225 @@
-//! x
+//! What upstreams ask clients in mid-call (sampling, elicitation, roots), within an era and across.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use toolgate_testkit::client::text_of;
+use toolgate_testkit::{Answer, Call, Client, EVERY_WAY, Era, Gate, Script, Way};
+
+const SAMPLE: &str = "sampling/createMessage";
+const ELICIT: &str = "elicitation/create";
+const ROOTS: &str = "roots/list";
+
+/// What is asked, and what the client answers.
+fn talk() -> [(&'static str, &'static str, Value, Value); 3] {
+    [
+        (
+            "sampling",
+            SAMPLE,
+            json!({"messages": [{"role": "user", "content": {"type": "text", "text": "hi"}}], "maxTokens": 5}),
+            json!({"role": "assistant", "content": {"type": "text", "text": "hello"}, "model": "m"}),
+        ),
+        (
+            "elicitation",
+            ELICIT,
+            json!({"message": "name?", "requestedSchema": {"type": "object", "properties": {"n": {"type": "string"}}}}),
+            json!({"action": "accept", "content": {"n": "Ada"}}),
+        ),
+        ("roots", ROOTS, json!({}), json!({"roots": [{"uri": "file:///a", "name": "a"}]})),
+    ]
+}
+
+/// A script whose tool `ask` puts a question and answers with the answer. A legacy server asks on the way; a modern one
+/// answers with the question first, and keeps what it needs in `requestState`.
+fn asking(era: Era, method: &'static str, params: Value) -> Script {
+    Script::echo(era).tool("ask", move |call: Call| {
+        let params = params.clone();
+        async move {
+            match era {
+                Era::Legacy => {
+                    let answer = call.ask(method, params).await;
+                    let answer = if answer["error"].is_null() { &answer["result"] } else { &answer["error"] };
+                    call.text(&answer.to_string());
+                }
+                Era::Modern => match &call.params["inputResponses"]["q"] {
+                    Value::Null => call.answer(json!({
+                        "resultType": "input_required",
+                        "inputRequests": {"q": {"method": method, "params": params}},
+                        "requestState": "kept",
+                    })),
+                    answer => {
+                        assert_eq!(call.params["requestState"], "kept");
+                        let answer = answer.to_string();
+                        call.text(&answer);
+                    }
+                },
+            }
+        }
+    })
+}
+
+fn client_that(gate: &Gate, era: Era, capability: &str, method: &str, answer: Answer) -> Client {
+    Client::of(gate.url(), era).can(capability, method, answer)
+}
+
+#[tokio::test]
+async fn a_question_reaches_the_client_and_its_answer_the_upstream() {
+    for (era, way) in EVERY_WAY {
+        for (capability, method, params, answer) in talk() {
+            let upstream = asking(era, method, params).over(way).await;
+            let gate = Gate::of("up", &upstream).start().await;
+            if era == Era::Legacy && way != Way::Http && method == ROOTS {
+                greet(&gate).await;
+            }
+            for client in Era::BOTH {
+                let client = client_that(&gate, client, capability, method, Answer::Result(answer.clone())).open().await;
+                let told = client.text("up__ask", json!({})).await;
+                let told: Value = serde_json::from_str(&told).unwrap();
+                assert_eq!(told, answer, "{method} of {era:?} {way:?}");
+            }
+        }
+    }
+}
+
+/// On one pipe nothing tells what a question belongs to, and many servers ask for roots as soon as they are met. The gateway
+/// answers the first such question itself.
+async fn greet(gate: &Gate) {
+    assert_eq!(gate.modern().await.text("up__ask", json!({})).await, r#"{"roots":[]}"#);
+}
+
+#[tokio::test]
+async fn a_question_is_asked_in_the_upstreams_own_words() {
+    let params = json!({"message": "name?", "requestedSchema": {"type": "object"}, "vendor": {"x": [1]}});
+    for (era, way) in EVERY_WAY {
+        let upstream = asking(era, ELICIT, params.clone()).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let answer = Answer::Result(json!({"action": "decline"}));
+        let legacy = client_that(&gate, Era::Legacy, "elicitation", ELICIT, answer.clone()).open().await;
+        let mut exchange = legacy.start_call("up__ask", json!({})).await;
+        let question = exchange.expect_next().await;
+        assert_eq!((&question["method"], &question["params"]), (&json!(ELICIT), &params), "{era:?} {way:?}");
+        legacy.answer(&question).await;
+        assert_eq!(text_of(&exchange.outcome().await.unwrap()), r#"{"action":"decline"}"#);
+        let modern = client_that(&gate, Era::Modern, "elicitation", ELICIT, answer).open().await;
+        let result = modern.start_call("up__ask", json!({})).await.outcome().await.unwrap();
+        let questions: BTreeMap<String, Value> = serde_json::from_value(result["inputRequests"].clone()).unwrap();
+        let question = questions.values().next().unwrap();
+        assert_eq!((&question["method"], &question["params"]), (&json!(ELICIT), &params), "{era:?} {way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_clients_refusal_reaches_a_legacy_upstream_as_it_was() {
+    for way in [Way::Stdio, Way::Http, Way::Sse] {
+        let upstream = asking(Era::Legacy, SAMPLE, json!({"messages": []})).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let client = client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
+        let told: Value = serde_json::from_str(&client.text("up__ask", json!({})).await).unwrap();
+        assert_eq!((&told["code"], &told["message"]), (&json!(-1), &json!("user said no")), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_clients_refusal_ends_a_modern_upstreams_call_as_a_failed_tool() {
+    for way in [Way::Stdio, Way::Http] {
+        let upstream = asking(Era::Modern, SAMPLE, json!({"messages": []})).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let client = client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
+        let result = client.call("up__ask", json!({})).await.unwrap();
+        assert_eq!((&result["isError"], text_of(&result)), (&json!(true), "user said no".into()), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_never_asked_for_what_it_did_not_declare() {
+    for (era, way) in EVERY_WAY {
+        let upstream = asking(era, SAMPLE, json!({"messages": []})).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        // A client that is asked fails the story.
+        let result = gate.legacy().await.call("up__ask", json!({})).await.unwrap();
+        let text = text_of(&result);
+        match era {
+            Era::Legacy => assert!(text.contains("the client does not support sampling"), "{way:?}: {text}"),
+            Era::Modern => {
+                assert_eq!(result["isError"], true, "{way:?}: {result}");
+                assert!(text.contains("capability `sampling`"), "{way:?}: {text}");
+            }
+        }
+        if era == Era::Legacy {
+            let text = gate.modern().await.text("up__ask", json!({})).await;
+            assert!(text.contains("the client does not support sampling"), "{way:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_questions_in_a_row_are_one_call() {
+    let interview = async |call: Call| {
+        let mut told = Vec::new();
+        for round in 0..3 {
+            let answer = call.ask(ELICIT, json!({"message": format!("{round}?"), "requestedSchema": {}})).await;
+            told.push(answer["result"]["content"]["n"].to_string());
+        }
+        call.text(&told.join(","));
+    };
+    for way in [Way::Stdio, Way::Http, Way::Sse] {
+        let upstream = Script::legacy().tool("interview", interview).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let answer = Answer::Result(json!({"action": "accept", "content": {"n": 7}}));
+        for era in Era::BOTH {
+            let client = client_that(&gate, era, "elicitation", ELICIT, answer.clone()).open().await;
+            assert_eq!(client.text("up__interview", json!({})).await, "7,7,7", "{way:?}");
+        }
+        assert_eq!(upstream.count("tools/call interview"), 2, "no question runs a call twice");
+    }
+}
+
+#[tokio::test]
+async fn questions_of_calls_at_the_same_time_reach_their_own_clients() {
+    // On one pipe nothing tells whose a question is; over HTTP each call has its own stream.
+    let upstream = asking(Era::Legacy, ROOTS, json!({})).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let talk = async |nth: usize| {
+        let era = Era::BOTH[nth % 2];
+        let answer = json!({"roots": [{"uri": format!("file:///{nth}")}]});
+        let client = client_that(&gate, era, "roots", ROOTS, Answer::Result(answer.clone())).open().await;
+        let told: Value = serde_json::from_str(&client.text("up__ask", json!({})).await).unwrap();
+        assert_eq!(told, answer);
+    };
+    futures_util::future::join_all((0..20).map(talk)).await;
+}
+
+#[tokio::test]
+async fn a_handle_opens_its_own_call_once() {
+    let upstream = asking(Era::Legacy, ELICIT, json!({"message": "?", "requestedSchema": {}})).over_stdio().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let answer = json!({"action": "decline"});
+    let client = client_that(&gate, Era::Modern, "elicitation", ELICIT, Answer::Result(answer.clone())).open().await;
+    let asked = client.start_call("up__ask", json!({"a": 1})).await.outcome().await.unwrap();
+    let key = asked["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    let retry = |arguments: Value, state: &Value| {
+        let params = json!({
+            "name": "up__ask", "arguments": arguments, "requestState": state, "inputResponses": {(key.as_str()): answer},
+        });
+        let request = client.start("tools/call", params);
+        async move { request.await.outcome().await }
+    };
+    for (arguments, state) in [(json!({"a": 2}), &asked["requestState"]), (json!({"a": 1}), &json!("made up"))] {
+        let fault = retry(arguments, state).await.unwrap_err();
+        assert_eq!(fault.code, -32602);
+        assert!(fault.message.starts_with("`requestState` is unknown, expired, already used"), "{fault:?}");
+    }
+    retry(json!({"a": 1}), &asked["requestState"]).await.unwrap();
+    assert_eq!(retry(json!({"a": 1}), &asked["requestState"]).await.unwrap_err().code, -32602, "only once");
+    assert_eq!(upstream.count("tools/call ask"), 1);
+}
+
+#[tokio::test]
+async fn a_modern_upstreams_state_is_its_own_affair() {
+    let upstream = asking(Era::Modern, ROOTS, json!({})).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = client_that(&gate, Era::Modern, "roots", ROOTS, Answer::Result(json!({"roots": []}))).open().await;
+    let asked = client.start_call("up__ask", json!({})).await.outcome().await.unwrap();
+    assert_eq!(asked["requestState"], "kept");
+    assert_eq!(client.text("up__ask", json!({})).await, r#"{"roots":[]}"#);
+}

@@ -1,11 +1,13 @@
 //! Upstreams that fail in every way there is: the client is told precisely and soon, and the next call works.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use toolgate_testkit::process::{Signal, signal};
-use toolgate_testkit::{Call, Client, EVERY_WAY, Era, Fault, Gate, Script, Way};
+use toolgate_testkit::{Call, Client, EVERY_WAY, Era, Fault, Gate, Script, Way, soon};
 
 /// More than a busy machine needs to notice that a child has ended; far less than any timeout.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -31,7 +33,7 @@ async fn a_child_killed_in_mid_call_is_told_at_once_and_the_next_call_works() {
             let client = gate.client(client).await;
             works(&client).await;
             let kill = async {
-                upstream.heard_where("the call", |_| upstream.count("tools/call hang") == nth + 1).await;
+                upstream.heard_times("tools/call hang", nth + 1).await;
                 signal(upstream.pid(upstream.pids().len()).await, Signal::KILL);
                 Instant::now()
             };
@@ -226,22 +228,32 @@ async fn garbage_on_a_pipe_is_skipped_and_the_next_call_works() {
 #[tokio::test]
 async fn a_line_without_end_is_refused_at_the_limit_and_skipped() {
     for era in Era::BOTH {
-        let endless = async |call: Call| {
-            // Far more than the limit; the gateway must neither keep it nor wait for its end.
-            for _ in 0..100 {
-                call.raw(vec![b'x'; 1 << 20]);
-                tokio::task::yield_now().await;
+        let (go_on, went_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, done) = (go_on.clone(), went_on.clone());
+        let endless = move |call: Call| {
+            let (told, done) = (told.clone(), done.clone());
+            async move {
+                call.raw(vec![b'x'; 2 << 20]);
+                told.notified().await;
+                // Far more than the limit; the gateway must not keep it.
+                for _ in 0..100 {
+                    call.raw(vec![b'x'; 1 << 20]);
+                }
+                call.raw("\n");
+                done.notify_one();
             }
-            call.raw("\n");
         };
         let upstream = Script::echo(era).tool("endless", endless).over_stdio().await;
-        let gate = Gate::of("up", &upstream).config("limits: {response: 1MiB}").start().await;
+        // Settled, so that the call is the only one in flight: then it is certain what the line should have answered.
+        let gate = Gate::of("up", &upstream).config("limits: {response: 1MiB}").start().await.settled().await;
         let client = gate.modern().await;
         expect_failure(
             client.call("up__endless", json!({})).await,
             "too_large",
             "sent a message of more than 1048576 bytes",
         );
+        go_on.notify_one();
+        soon("the line goes on", went_on.notified()).await;
         works(&client).await;
         assert_eq!(upstream.connections(), 1);
     }
