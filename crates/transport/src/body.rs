@@ -43,10 +43,7 @@ async fn read_within(headers: &HeaderMap, body: &mut Incoming, limit: usize) -> 
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(rescue::invalid(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the Content-Type must be application/json",
-        ));
+        return Err(rescue::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json"));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(rescue::invalid(

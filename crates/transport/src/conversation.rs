@@ -93,7 +93,7 @@ impl Conversation {
             }
             Message::Notification(notification) => {
                 if let (Method::Initialized, Some(session)) = (&notification.method, self.session.get()) {
-                    session.attach(self.outlet.clone());
+                    session.attach(self.outlet.clone()).await;
                 }
                 self.hand_over(Message::Notification(notification)).await;
             }

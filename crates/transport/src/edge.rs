@@ -107,7 +107,7 @@ impl Edge {
         match (parts.uri.path(), &parts.method) {
             ("/mcp", &Verb::POST) => self.take(presented, &parts, body).await,
             ("/mcp", _) if modern::names_modern_revision(&parts.headers) => not_allowed("POST"),
-            ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, &parts.headers),
+            ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, &parts.headers).await,
             ("/mcp", &Verb::DELETE) => legacy::delete(&self.sessions, &parts.headers),
             ("/mcp", _) => not_allowed("GET, POST, DELETE"),
             ("/sse", &Verb::GET) => {

@@ -190,13 +190,13 @@ fn find(sessions: &Sessions, headers: &HeaderMap, id: Option<Id>) -> Result<Arc<
 }
 
 /// Opens the stream for what belongs to no request.
-pub(crate) fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
+pub(crate) async fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
     let session = match find(sessions, headers, None) {
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
     let (outlet, inlet) = mpsc::channel(QUEUE);
-    session.attach(outlet);
+    session.attach(outlet).await;
     // A comment first, so that the client sees the stream open before there is anything to say.
     body::event_stream(stream::iter([body::keep_alive()]).chain(events(inlet)))
 }

@@ -184,9 +184,11 @@ impl Session {
     }
 
     /// Opens the stream for what belongs to no request. A stream that was open before is closed: its client has come back.
-    pub(crate) fn attach(self: &Arc<Self>, outlet: Outlet) {
-        let announcer =
-            AbortOnDropHandle::new(tokio::spawn(super::watch::announce(Arc::downgrade(self), outlet.clone())));
+    /// On return the session listens, so that no change after it is missed.
+    pub(crate) async fn attach(self: &Arc<Self>, outlet: Outlet) {
+        let announcements = self.announcements().await;
+        let announce = super::watch::announce(Arc::downgrade(self), announcements, outlet.clone());
+        let announcer = AbortOnDropHandle::new(tokio::spawn(announce));
         let mut unasked = lock(&self.unasked);
         for message in std::mem::take(&mut unasked.backlog) {
             // The queue is at least as long as a client that was away may expect; more is lost, as before the backlog.

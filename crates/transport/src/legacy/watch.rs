@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_gateway::Request;
+use toolgate_gateway::{Logs, Request};
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Event, Json, Method, Notification, Object, Outcome, Reply, RpcError, code};
 
@@ -60,20 +60,27 @@ impl Session {
     }
 }
 
+/// What a client with an open stream is told unasked.
+pub(super) struct Announcements {
+    lists: Reply,
+    logs: Logs,
+}
+
+impl Session {
+    /// Begins to listen for it. From here on no change is missed, though nobody is told yet.
+    pub(super) async fn announcements(&self) -> Announcements {
+        let logs = self.gateway.logs();
+        let all = Object::new()
+            .with("toolsListChanged", Json::literal("true"))
+            .with("promptsListChanged", Json::literal("true"))
+            .with("resourcesListChanged", Json::literal("true"));
+        Announcements { lists: self.listen(all).await, logs }
+    }
+}
+
 /// Tells a client with an open stream of changed lists and of log messages that belong to no call, until it leaves.
-pub(super) async fn announce(session: Weak<Session>, outlet: Outlet) {
-    let Some((mut lists, mut logs)) = (match session.upgrade() {
-        None => None,
-        Some(session) => {
-            let all = Object::new()
-                .with("toolsListChanged", Json::literal("true"))
-                .with("promptsListChanged", Json::literal("true"))
-                .with("resourcesListChanged", Json::literal("true"));
-            Some((session.listen(all).await, session.gateway.logs()))
-        }
-    }) else {
-        return;
-    };
+pub(super) async fn announce(session: Weak<Session>, announcements: Announcements, outlet: Outlet) {
+    let Announcements { mut lists, mut logs } = announcements;
     loop {
         let notification = tokio::select! {
             () = outlet.closed() => return,
