@@ -44,7 +44,7 @@ pub async fn start(built: Built, settings: &Settings) -> io::Result<Running> {
         let (bound, edge, grace) = (bound.clone(), edge.clone(), settings.timeouts.shutdown);
         let shutdown = running.shutdown.clone();
         let serve = move || {
-            if let Err(error) = serve_here(&bound, &edge, &shutdown, grace) {
+            if let Err(error) = serve_here(bound, &edge, &shutdown, grace) {
                 tracing::error!(%error, "a serving thread could not start");
             }
         };
@@ -55,13 +55,15 @@ pub async fn start(built: Built, settings: &Settings) -> io::Result<Running> {
 }
 
 /// Serves every address in this thread until the shutdown is over.
-fn serve_here(bound: &[TcpListener], edge: &Arc<Edge>, shutdown: &Shutdown, grace: Duration) -> io::Result<()> {
+fn serve_here(bound: Arc<Vec<TcpListener>>, edge: &Arc<Edge>, shutdown: &Shutdown, grace: Duration) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut servers = JoinSet::new();
-        for listener in bound {
+        for listener in bound.iter() {
             servers.spawn(edge.clone().serve(Listening::share(listener)?, shutdown.clone(), grace));
         }
+        // The last to hold an address must be those who serve it, so that it closes when they accept no more.
+        drop(bound);
         while servers.join_next().await.is_some() {}
         Ok(())
     })

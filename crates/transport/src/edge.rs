@@ -52,6 +52,8 @@ pub struct Edge {
     pub(crate) sessions: Sessions,
     streams: Arc<Streams>,
     in_flight: Arc<Semaphore>,
+    /// Places for connections, over all threads that serve.
+    pub(crate) connections: Arc<Semaphore>,
     started: Instant,
 }
 
@@ -69,6 +71,7 @@ impl Edge {
             sessions: Sessions::new(config.sessions, config.session_idle),
             streams: Arc::new(Streams::new(config.sessions)),
             in_flight: Arc::new(Semaphore::new(config.in_flight)),
+            connections: Arc::new(Semaphore::new(config.connections)),
             started: Instant::now(),
             config,
         })

@@ -97,11 +97,10 @@ impl Edge {
     /// Serves connections until `shutdown`, then lets requests in flight finish for at most `grace`.
     pub async fn serve(self: Arc<Self>, listening: Listening, shutdown: Shutdown, grace: Duration) {
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(self.config.connections));
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             tokio::select! {
-                accepted = accept(&listening.listener, &places) => {
+                accepted = accept(&listening.listener, &self.connections) => {
                     let Some((stream, peer, place)) = accepted else { continue };
                     let watched = graceful.watch(self.connection(stream, peer));
                     tokio::spawn(async move {

@@ -32,10 +32,17 @@ pub async fn serve(
 ) -> io::Result<()> {
     let (outlet, inlet) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write(inlet, output));
-    let read = read(gateway, input, &outlet, limits, grace).await;
+    let read = tokio::select! {
+        read = read(gateway, input, &outlet, limits, grace) => read,
+        // Whoever reads no more will not be answered: there is nothing left to do.
+        () = outlet.closed() => Ok(()),
+    };
     drop(outlet);
-    let written = writer.await.unwrap_or(Ok(()));
-    read.and(written)
+    match writer.await.unwrap_or(Ok(())) {
+        // That a client has left is how this ends.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => read,
+        written => read.and(written),
+    }
 }
 
 async fn read(
@@ -94,8 +101,7 @@ fn may_take_its_time(text: &Bytes, depth: usize) -> bool {
 
 async fn write(mut inlet: mpsc::Receiver<Out>, mut output: impl AsyncWrite + Unpin) -> io::Result<()> {
     while let Some(Out::Response(text) | Out::Message(text)) = inlet.recv().await {
-        output.write_all(&Json::single_line(text)).await?;
-        output.write_all(b"\n").await?;
+        output.write_all(&[&Json::single_line(text)[..], b"\n"].concat()).await?;
         // Several at once are flushed once.
         if inlet.is_empty() {
             output.flush().await?;
