@@ -626,7 +626,9 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn names_and_cursors_that_nobody_gave_out() {
-    let (gate, upstream) = gate().await;
+    // Without resources of its own, so that the gateway does not ask it for those that it does not list.
+    let upstream = Script::echo(Era::Modern).capabilities(json!({"tools": {}})).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
     for era in Era::BOTH {
         let client = gate.client(era).await;
         for (method, params, words) in [
@@ -721,7 +723,7 @@ async fn too_many_requests_in_flight_are_refused_until_one_ends() {
     for (nth, era) in Era::BOTH.into_iter().enumerate() {
         let client = gate.client(era).await;
         let crowd = async {
-            upstream.heard_where("the call", |_| upstream.count("tools/call slow") == nth + 1).await;
+            upstream.heard_times("tools/call slow", nth + 1).await;
             let page = client.fetch(Draft::echo(&client).request()).await;
             let error = &page.json()["error"];
             assert_eq!(
@@ -752,7 +754,8 @@ async fn spoil_pipe(client: &mut LineClient, longest: usize) {
         (r#"{"id":1,"method":"tools/list"}"#.into(), -32600, "`jsonrpc` must be \"2.0\""),
         (r#"{"jsonrpc":"2.0","id":1,"id":1,"method":"tools/list"}"#.into(), -32600, "appears twice"),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#.into(), -32602, "`params` must be an object"),
-        ("[".repeat(1000), -32700, "nested deeper than 64 levels"),
+        ("[]".into(), -32600, "batches exist in sessions of revisions up to 2025-03-26 only"),
+        ("{\"a\":".repeat(100), -32700, "nested deeper than 64 levels"),
     ] {
         assert!(line.len() < longest);
         client.say_text(&line).await;
@@ -804,4 +807,33 @@ async fn before_the_handshake_a_pipe_says_how_to_begin() {
     assert_eq!(client.request("ping", json!({})).await, Ok(json!({})));
     let mut client = client.open().await;
     client.call("up__echo", json!({"text": "now"})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pipe_of_an_old_revision_takes_batches() {
+    let upstream = Script::echo(Era::Modern).over_http().await;
+    let gate = Gate::of("up", &upstream).config("limits: {batch: 3}").start().await;
+    for revision in ["2024-11-05", "2025-03-26"] {
+        let mut client = LineClient::over_sse(gate.url(), Era::Legacy).await;
+        let params =
+            json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "story", "version": "1"}});
+        assert_eq!(client.request("initialize", params).await.unwrap()["protocolVersion"], revision);
+        let ping = |id: u64| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
+        let echo = json!({"name": "up__echo", "arguments": {"text": "x"}});
+        let echo = json!({"jsonrpc": "2.0", "id": 101, "method": "tools/call", "params": echo});
+        client.say(&json!([ping(100), echo, {"jsonrpc": "2.0", "method": "notifications/initialized"}])).await;
+        assert_eq!(client.outcome(&100.into()).await, Ok(json!({})));
+        assert_eq!(client.outcome(&101.into()).await.unwrap()["content"][0]["text"], "x");
+        for (batch, words) in [
+            (json!([]), "a batch has 1 to 3 messages (`limits.batch`)"),
+            (json!([ping(1), ping(2), ping(3), ping(4)]), "a batch has 1 to 3 messages (`limits.batch`)"),
+            (json!([7]), "expected an object"),
+        ] {
+            client.say(&batch).await;
+            let answer = client.next_where(|message| message["id"].is_null() && message["method"].is_null()).await;
+            assert_eq!(answer["error"]["code"], -32600, "{answer}");
+            assert!(answer["error"]["message"].as_str().unwrap().contains(words), "{answer}");
+        }
+        assert_eq!(client.request("ping", json!({})).await, Ok(json!({})));
+    }
 }

@@ -42,15 +42,19 @@ async fn a_malformed_tool_costs_that_tool_and_is_named() {
         assert!(names[1].starts_with("up__also_good_"), "a legal form of it: {names:?}");
         let status = gate.status("up").await;
         let dropped = status["dropped"].as_array().unwrap();
-        let dropped: Vec<_> = dropped.iter().map(|one| (one["name"].as_str().unwrap(), one["reason"].as_str().unwrap())).collect();
-        assert_eq!(dropped, [
-            ("no schema", "`inputSchema` is missing"),
-            ("#3", "`name` is missing or no string"),
-            ("#4", "the definition cannot be read: expected an object"),
-            ("#5", "the definition cannot be read: member `name` appears twice in one JSON object"),
-            ("good", "`good` is listed twice"),
-            ("odd", "`outputSchema` is no object"),
-        ]);
+        let dropped: Vec<_> =
+            dropped.iter().map(|one| (one["name"].as_str().unwrap(), one["reason"].as_str().unwrap())).collect();
+        assert_eq!(
+            dropped,
+            [
+                ("no schema", "`inputSchema` is missing"),
+                ("#3", "`name` is missing or no string"),
+                ("#4", "the definition cannot be read: expected an object"),
+                ("#5", "the definition cannot be read: member `name` appears twice in one JSON object"),
+                ("good", "`good` is listed twice"),
+                ("odd", "`outputSchema` is no object"),
+            ]
+        );
     }
 }
 
@@ -244,12 +248,16 @@ async fn unreadable_memory_is_no_harm() {
 async fn long_and_illegal_names_have_a_legal_form_that_calls_the_right_tool() {
     let long = "x".repeat(80);
     let longer = "x".repeat(81);
-    let upstream = named(Era::Modern, &[&long, &longer, "dotted.name", "dotted/name", "plain-name_1"]).over_stdio().await;
+    let upstream =
+        named(Era::Modern, &[&long, &longer, "dotted.name", "dotted/name", "plain-name_1"]).over_stdio().await;
     let gate = Gate::of("up", &upstream).start().await;
     let client = gate.modern().await;
     let names = client.tools().await;
     for (public, native) in names.iter().zip([&*long, &*longer, "dotted.name", "dotted/name", "plain-name_1"]) {
-        assert!(public.len() <= 64 && public.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)), "{public}");
+        assert!(
+            public.len() <= 64 && public.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)),
+            "{public}"
+        );
         assert_eq!(client.text(public, json!({})).await, native);
     }
     let again = Gate::of("up", &upstream).and("other", &upstream).start().await;
@@ -258,7 +266,8 @@ async fn long_and_illegal_names_have_a_legal_form_that_calls_the_right_tool() {
 
 #[tokio::test]
 async fn plain_names_prefix_only_what_collides() {
-    let (one, two) = (named(Era::Modern, &["a", "b"]).over_http().await, named(Era::Legacy, &["b", "c"]).over_stdio().await);
+    let (one, two) =
+        (named(Era::Modern, &["a", "b"]).over_http().await, named(Era::Legacy, &["b", "c"]).over_stdio().await);
     let gate = Gate::of("one", &one).and("two", &two).config("names: plain").start().await;
     let client = gate.modern().await;
     assert_eq!(client.tools().await, ["a", "b", "two__b", "c"]);

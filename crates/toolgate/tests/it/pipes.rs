@@ -10,16 +10,21 @@ use toolgate_testkit::{Call, Era, Gate, LineClient, Program, Script};
 const TOOLGATE: &str = env!("CARGO_BIN_EXE_toolgate");
 
 /// Tells the story to a client of each era on each kind of pipe.
-async fn on_every_pipe(script: impl Fn() -> Script, story: impl AsyncFn(LineClient, Era, &toolgate_testkit::Upstream)) {
+async fn on_every_pipe(
+    script: impl Fn() -> Script,
+    story: impl AsyncFn(&mut LineClient, Era, &toolgate_testkit::Upstream),
+) {
     for era in Era::BOTH {
         let upstream = script().over_http().await;
         let mut program = Program::start(TOOLGATE, "stdio", &Gate::of("up", &upstream));
-        story(program.client(era).open().await, era, &upstream).await;
+        let mut client = program.client(era).open().await;
+        story(&mut client, era, &upstream).await;
+        client.close().await;
         assert!(program.ended().await.success());
 
         let upstream = script().over_http().await;
         let gate = Gate::of("up", &upstream).start().await;
-        story(LineClient::over_sse(gate.url(), era).await.open().await, era, &upstream).await;
+        story(&mut LineClient::over_sse(gate.url(), era).await.open().await, era, &upstream).await;
     }
 }
 
@@ -30,12 +35,15 @@ async fn echoes(client: &mut LineClient, text: &str) {
 
 #[tokio::test]
 async fn tools_are_listed_and_called() {
-    on_every_pipe(|| Script::echo(Era::Modern), async |mut client, era, _| {
-        let list = client.request("tools/list", json!({})).await.unwrap();
-        assert_eq!(list["tools"][0]["name"], "up__echo");
-        assert_eq!(list["resultType"].is_null(), era == Era::Legacy);
-        echoes(&mut client, "hello").await;
-    })
+    on_every_pipe(
+        || Script::echo(Era::Modern),
+        async |client, era, _| {
+            let list = client.request("tools/list", json!({})).await.unwrap();
+            assert_eq!(list["tools"][0]["name"], "up__echo");
+            assert_eq!(list["resultType"].is_null(), era == Era::Legacy);
+            echoes(client, "hello").await;
+        },
+    )
     .await;
 }
 
@@ -52,9 +60,9 @@ async fn a_slow_call_delays_no_other() {
             }
         })
     };
-    on_every_pipe(script, async |mut client, _, _| {
+    on_every_pipe(script, async |client, _, _| {
         let slow = client.start("tools/call", json!({"name": "up__slow", "arguments": {}})).await;
-        echoes(&mut client, "fast").await;
+        echoes(client, "fast").await;
         release.notify_one();
         assert_eq!(text_of(&client.outcome(&slow).await.unwrap()), "slow");
     })
@@ -69,7 +77,7 @@ async fn progress_comes_in_order_before_the_answer() {
             call.text("done");
         })
     };
-    on_every_pipe(script, async |mut client, _, _| {
+    on_every_pipe(script, async |client, _, _| {
         let params = json!({"name": "up__count", "arguments": {}, "_meta": {"progressToken": "mine"}});
         let id = client.start("tools/call", params).await;
         for step in 1..=5 {
@@ -83,33 +91,44 @@ async fn progress_comes_in_order_before_the_answer() {
 
 #[tokio::test]
 async fn a_call_is_cancelled_in_words() {
-    on_every_pipe(|| Script::echo(Era::Legacy).tool("hang", Call::hang), async |mut client, _, upstream| {
-        let id = client.start("tools/call", json!({"name": "up__hang", "arguments": {}})).await;
-        let asked = upstream.heard("tools/call hang").await;
-        let params = json!({"requestId": id});
-        client.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})).await;
-        upstream.gave_up(&asked.id).await;
-        echoes(&mut client, "next").await;
-    })
+    on_every_pipe(
+        || Script::echo(Era::Legacy).tool("hang", Call::hang),
+        async |client, _, upstream| {
+            let id = client.start("tools/call", json!({"name": "up__hang", "arguments": {}})).await;
+            let asked = upstream.heard("tools/call hang").await;
+            let params = json!({"requestId": id});
+            client.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})).await;
+            upstream.gave_up(&asked.id).await;
+            echoes(client, "next").await;
+        },
+    )
     .await;
 }
 
 #[tokio::test]
 async fn changes_are_told() {
     let tool = |name: &str| json!({"name": name, "inputSchema": {}}).to_string();
-    on_every_pipe(|| Script::echo(Era::Modern), async |mut client, era, upstream| {
-        if era == Era::Modern {
-            let filter = json!({"notifications": {"toolsListChanged": true}});
-            client.start("subscriptions/listen", filter).await;
-            client.next_where(|told| told["method"] == "notifications/subscriptions/acknowledged").await;
-        }
-        echoes(&mut client, "it is up").await;
-        upstream.offer("tools", &[tool("new")]);
-        upstream.tell("notifications/tools/list_changed", json!({})).await;
-        client.next_where(|told| told["method"] == "notifications/tools/list_changed").await;
-        let list = client.request("tools/list", json!({})).await.unwrap();
-        assert_eq!(list["tools"][0]["name"], "up__new");
-    })
+    on_every_pipe(
+        || Script::echo(Era::Modern),
+        async |client, era, upstream| {
+            if era == Era::Modern {
+                let filter = json!({"notifications": {"toolsListChanged": true}});
+                client.start("subscriptions/listen", filter).await;
+                client.next_where(|told| told["method"] == "notifications/subscriptions/acknowledged").await;
+            }
+            echoes(client, "it is up").await;
+            upstream.offer("tools", &[tool("new")]);
+            upstream.tell("notifications/tools/list_changed", json!({})).await;
+            // That the upstream came up may be told as well.
+            loop {
+                client.next_where(|told| told["method"] == "notifications/tools/list_changed").await;
+                let list = client.request("tools/list", json!({})).await.unwrap();
+                if list["tools"][0]["name"] == "up__new" {
+                    return;
+                }
+            }
+        },
+    )
     .await;
 }
 
@@ -153,9 +172,9 @@ async fn many_streams_are_told_apart() {
 /// The compiled-in servers are real child processes; each feature of `everything` reaches a client of either era.
 #[tokio::test]
 async fn the_compiled_in_servers_serve_both_eras() {
-    let plan = ["time", "memory", "everything"].iter().fold(Gate::of_nothing(), |plan, name| {
-        plan.and_config(name, json!({"builtin": name}))
-    });
+    let plan = ["time", "memory", "everything"]
+        .iter()
+        .fold(Gate::of_nothing(), |plan, name| plan.and_config(name, json!({"builtin": name})));
     let gate = plan.program(TOOLGATE).start().await.settled().await;
     for era in Era::BOTH {
         let client = gate.client(era).await;
@@ -169,7 +188,8 @@ async fn the_compiled_in_servers_serve_both_eras() {
             "name": "everything__count_steps", "arguments": {"steps": 3, "delay_ms": 1}, "_meta": {"progressToken": 1},
         });
         let mut exchange = client.start("tools/call", params).await;
-        let steps: Vec<Value> = [exchange.expect_next().await, exchange.expect_next().await, exchange.expect_next().await].to_vec();
+        let steps: Vec<Value> =
+            [exchange.expect_next().await, exchange.expect_next().await, exchange.expect_next().await].to_vec();
         assert!(steps.iter().all(|step| step["method"] == "notifications/progress"), "{steps:?}");
         exchange.outcome().await.unwrap();
         assert!(!client.list("resources").await.is_empty() && !client.list("prompts").await.is_empty());

@@ -72,7 +72,8 @@ async fn a_question_reaches_the_client_and_its_answer_the_upstream() {
                 greet(&gate).await;
             }
             for client in Era::BOTH {
-                let client = client_that(&gate, client, capability, method, Answer::Result(answer.clone())).open().await;
+                let client =
+                    client_that(&gate, client, capability, method, Answer::Result(answer.clone())).open().await;
                 let told = client.text("up__ask", json!({})).await;
                 let told: Value = serde_json::from_str(&told).unwrap();
                 assert_eq!(told, answer, "{method} of {era:?} {way:?}");
@@ -113,7 +114,8 @@ async fn a_legacy_clients_refusal_reaches_a_legacy_upstream_as_it_was() {
     for way in [Way::Stdio, Way::Http, Way::Sse] {
         let upstream = asking(Era::Legacy, SAMPLE, json!({"messages": []})).over(way).await;
         let gate = Gate::of("up", &upstream).start().await;
-        let client = client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
+        let client =
+            client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
         let told: Value = serde_json::from_str(&client.text("up__ask", json!({})).await).unwrap();
         assert_eq!((&told["code"], &told["message"]), (&json!(-1), &json!("user said no")), "{way:?}");
     }
@@ -124,7 +126,8 @@ async fn a_legacy_clients_refusal_ends_a_modern_upstreams_call_as_a_failed_tool(
     for way in [Way::Stdio, Way::Http] {
         let upstream = asking(Era::Modern, SAMPLE, json!({"messages": []})).over(way).await;
         let gate = Gate::of("up", &upstream).start().await;
-        let client = client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
+        let client =
+            client_that(&gate, Era::Legacy, "sampling", SAMPLE, Answer::Refuse(-1, "user said no")).open().await;
         let result = client.call("up__ask", json!({})).await.unwrap();
         assert_eq!((&result["isError"], text_of(&result)), (&json!(true), "user said no".into()), "{way:?}");
     }
