@@ -160,6 +160,15 @@ impl Script {
         self.entry("tools", &definition).on(&format!("tools/call {name}"), act)
     }
 
+    /// A tool that waits for nothing.
+    #[must_use]
+    pub fn quick_tool(self, name: &str, act: impl Fn(Call) + Send + Sync + 'static) -> Self {
+        self.tool(name, move |call| {
+            act(call);
+            std::future::ready(())
+        })
+    }
+
     /// An entry of a list, as the text of its definition. `list` is the member that holds it, such as `tools`.
     #[must_use]
     pub fn entry(mut self, list: &'static str, definition: &str) -> Self {

@@ -280,8 +280,8 @@ async fn structured_content_and_failed_tools_arrive_whole() {
         json!({"content": [{"type": "text", "text": "21"}], "structuredContent": {"degrees": 21}, "isError": true});
     for (era, way) in EVERY_WAY {
         let sent = result.clone();
-        let tool = move |call: Call| std::future::ready(call.answer(sent.clone()));
-        let upstream = Script::new(era).tool("weather", tool).over(way).await;
+        let tool = move |call: Call| call.answer(sent.clone());
+        let upstream = Script::new(era).quick_tool("weather", tool).over(way).await;
         let gate = Gate::of("up", &upstream).start().await;
         for client in Era::BOTH {
             let got = gate.client(client).await.call("up__weather", json!({})).await.unwrap();

@@ -299,8 +299,8 @@ async fn resources_of_the_same_uri_are_told_apart() {
     let script = |era, text: &'static str| {
         Script::new(era).entry("resources", r#"{"uri":"doc://readme","name":"readme"}"#).on(
             "resources/read",
-            move |call: Call| {
-                std::future::ready(call.answer(json!({"contents": [{"uri": "doc://readme", "text": text}]})))
+            move |call: Call| async move {
+                call.answer(json!({"contents": [{"uri": "doc://readme", "text": text}]}));
             },
         )
     };

@@ -161,14 +161,14 @@ async fn garbage_over_http_is_named_and_the_next_call_works() {
         ("empty", |call| call.raw(":\n\n"), "closed", "its event stream ended without an answer"),
     ];
     for era in Era::BOTH {
-        let huge = move |call: Call| std::future::ready(call.http(200, "application/json", big()));
+        let huge = move |call: Call| call.http(200, "application/json", big());
         let endless = async |call: Call| loop {
             call.raw(vec![b'x'; 64 << 10]);
             tokio::task::yield_now().await;
         };
-        let mut script = Script::echo(era).tool("huge", huge).tool("endless", endless);
+        let mut script = Script::echo(era).quick_tool("huge", huge).tool("endless", endless);
         for (name, act, ..) in acts {
-            script = script.tool(name, move |call| std::future::ready(act(call)));
+            script = script.quick_tool(name, act);
         }
         let upstream = script.over_http().await;
         let gate = Gate::of("up", &upstream).config("limits: {response: 128KiB}\nnames: plain").start().await;
@@ -213,9 +213,9 @@ async fn garbage_on_a_pipe_is_skipped_and_the_next_call_works() {
         };
         let chatter = move |call: Call| {
             call.raw(framed("Listening on port 80".into()));
-            std::future::ready(call.text("done"))
+            call.text("done");
         };
-        let upstream = Script::echo(era).tool("mutter", mutter).tool("chatter", chatter).over(way).await;
+        let upstream = Script::echo(era).tool("mutter", mutter).quick_tool("chatter", chatter).over(way).await;
         let gate = Gate::of("up", &upstream).with("timeout", "300ms").start().await;
         let client = gate.modern().await;
         expect_failure(client.call("up__mutter", json!({})).await, "timeout", "gave no sign of life");
@@ -268,8 +268,7 @@ async fn an_upstream_that_is_down_is_named_and_works_once_it_is_up() {
         let gate = Gate::of("up", &upstream).start().await.settled().await;
         let client = gate.modern().await;
         assert_eq!(client.tools().await, Vec::<String>::new());
-        let status = gate.status("up").await;
-        assert!(status["error"].is_string(), "{status}");
+        gate.status_becomes("up", "it says what is wrong", |status| status["error"].is_string()).await;
         let fault = client.call("up__echo", json!({"text": "x"})).await.unwrap_err();
         assert_eq!(fault.code, -32602, "{fault:?}");
         assert!(fault.message.starts_with("unknown tool: up__echo (upstream `up` is not up: "), "{fault:?}");
@@ -318,7 +317,7 @@ async fn one_that_crashes_again_and_again_breaks_nobody_else() {
 async fn a_program_that_does_not_exist_is_told_by_name() {
     let missing = json!({"command": "no-such-program-anywhere"});
     let gate = Gate::of_nothing().and_config("bad", missing).start().await.settled().await;
-    let status = gate.status("bad").await;
+    let status = gate.status_becomes("bad", "it fails", |status| status["state"] == "failed").await;
     let error = status["error"].as_str().unwrap();
     assert!(error.contains("`no-such-program-anywhere` could not be started: no such program"), "{status}");
 }
