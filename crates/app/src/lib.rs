@@ -9,7 +9,7 @@ mod telemetry;
 
 pub use build::{BuildError, Built, Surroundings, build};
 pub use run::{Running, start};
-pub use signals::stop_requested;
+pub use signals::StopSignals;
 pub use state::state_folder;
 pub use telemetry::start_logging;
 

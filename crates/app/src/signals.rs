@@ -1,19 +1,50 @@
 //! When the process is asked to stop. A port to another system begins and ends here.
 
-/// Waits for SIGTERM or SIGINT, and says which.
+use std::io;
+
+/// Hears signals from its making on, so that one that comes while things are still being started is not lost.
 #[cfg(unix)]
-pub async fn stop_requested() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+pub struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
-/// Waits for Ctrl-C.
+/// Hears Ctrl-C.
 #[cfg(not(unix))]
-pub async fn stop_requested() -> std::io::Result<&'static str> {
-    tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
+pub struct StopSignals(());
+
+// === impl StopSignals ===
+
+#[cfg(unix)]
+impl StopSignals {
+    /// From now on signals no longer end the process by themselves.
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for SIGTERM or SIGINT, and says which.
+    pub async fn requested(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl StopSignals {
+    /// Nothing needs to be prepared.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self(()))
+    }
+
+    /// Waits for Ctrl-C.
+    pub async fn requested(&mut self) -> &'static str {
+        // Where it cannot be heard, nobody asks.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
 }

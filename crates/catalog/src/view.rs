@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
 use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
-use toolgate_upstream::State;
 
 use crate::catalog::{Inner, Known};
 use crate::entry::Entry;
@@ -112,21 +111,9 @@ impl View {
         if let Some(route) = self.find(&self.snapshot, kind, &name) {
             return Ok(route);
         }
-        self.await_owner(kind, &name).await;
+        let down = self.await_owner(kind, &name).await;
         let found = self.find(&self.inner.snapshot(), kind, &name);
-        found.ok_or_else(|| NotFound { kind, down: self.owner_that_is_down(&name), name })
-    }
-
-    fn owner_that_is_down(&self, name: &str) -> Option<(UpstreamName, String)> {
-        self.inner.members.iter().find_map(|member| {
-            let upstream = member.upstream.name();
-            match &*member.upstream.state().borrow() {
-                State::Failed { error, .. } if name.starts_with(&format!("{upstream}{}", naming::SEPARATOR)) => {
-                    Some((upstream.clone(), error.clone()))
-                }
-                _ => None,
-            }
-        })
+        found.ok_or_else(|| NotFound { kind, down: down.filter(|(owner, _)| may_own(owner, &name)), name })
     }
 
     fn find(&self, snapshot: &Snapshot, kind: Kind, name: &str) -> Option<Route> {
@@ -148,19 +135,27 @@ impl View {
         Some(Route::new(upstream, subject, entry))
     }
 
-    /// Waits for the upstreams that are not known yet and could have an entry of this name.
-    async fn await_owner(&self, kind: Kind, name: &str) {
+    /// Waits for the upstreams that are not known yet and could have an entry of this name. Gives the one that does not come
+    /// up, and why.
+    async fn await_owner(&self, kind: Kind, name: &str) -> Option<(UpstreamName, String)> {
         let by_name = matches!(kind, Kind::Tool | Kind::Prompt) && self.inner.config.naming == Naming::Prefixed;
         let deadline = Instant::now() + self.inner.config.call_wait;
+        let mut down = None;
         for member in &self.inner.members {
-            let could_have = !by_name || name.starts_with(&format!("{}{}", member.upstream.name(), naming::SEPARATOR));
-            if could_have && *member.known.borrow() < Known::Remembered {
-                // A failed one is tried at once rather than when its pause is over.
-                if member.upstream.ready(deadline).await.is_ok() {
-                    member.wait_for(Known::Fetched, deadline.min(Instant::now() + self.inner.config.list_wait)).await;
+            let could_have = !by_name || may_own(member.upstream.name(), name);
+            if !could_have || *member.known.borrow() >= Known::Remembered {
+                continue;
+            }
+            // A failed one is tried at once rather than when its pause is over.
+            match member.upstream.ready(deadline).await {
+                Ok(_) => {
+                    let lists_by = deadline.min(Instant::now() + self.inner.config.list_wait);
+                    member.wait_for(Known::Fetched, lists_by).await;
                 }
+                Err(failure) => down = Some((member.upstream.name().clone(), failure.to_string())),
             }
         }
+        down
     }
 
     /// The way to the only upstream, for methods that toolgate does not know. There is none unless the gateway is transparent.
@@ -274,6 +269,11 @@ fn kept_capabilities(offer: &Offer) -> Object {
         }
     }
     capabilities
+}
+
+/// Whether an entry of this public name can be the upstream's.
+fn may_own(upstream: &UpstreamName, name: &str) -> bool {
+    name.strip_prefix(upstream.as_str()).is_some_and(|rest| rest.starts_with(naming::SEPARATOR))
 }
 
 /// What kind of entry a request asks for, and its public name.

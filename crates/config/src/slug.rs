@@ -2,8 +2,12 @@
 //!
 //! A pure function of the name as written, so that adding or removing an upstream never renames another's tools.
 
-/// The longest name of an upstream; a tool's name has 64 characters in all.
+/// The longest name of an upstream as written, in characters.
 pub(crate) const MAX_NAME: usize = 64;
+/// The longest name as it stands in a tool's, which has 64 characters in all.
+const MAX_SLUG: usize = 40;
+/// What is kept of a longer one, before `-` and a hash of the whole.
+const KEPT: usize = MAX_SLUG - 9;
 
 /// The name with runs of other characters as one `-`, and no `__`: that is what parts upstream and tool.
 ///
@@ -18,7 +22,11 @@ pub(crate) fn slug(name: &str) -> String {
         }
     }
     let slug = slug.trim_matches(['-', '_']);
-    if slug.is_empty() { format!("u-{:08x}", fnv(name)) } else { slug.to_owned() }
+    match slug.len() {
+        0 => format!("u-{:08x}", fnv(name)),
+        1..=MAX_SLUG => slug.to_owned(),
+        _ => format!("{}-{:08x}", slug[..KEPT].trim_end_matches(['-', '_']), fnv(name)),
+    }
 }
 
 /// FNV-1a: small, and the same on every machine and in every version, which `std`'s hasher does not promise.

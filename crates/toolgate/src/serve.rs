@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use toolgate_app::{Gateway, UpstreamStatus, build, start, start_logging, stop_requested};
+use toolgate_app::{Gateway, StopSignals, UpstreamStatus, build, start, start_logging};
 
 use crate::Outcome;
 use crate::args;
@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Serves over HTTP until SIGTERM or SIGINT.
 pub(crate) async fn serve(options: args::Serve) -> Outcome {
+    let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
     settings::override_log(&mut loaded.settings, &options.log)?;
     if !options.listen.is_empty() {
@@ -46,19 +47,20 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
     }
     let url = running.addresses.first().map(|address| format!("http://{address}/mcp")).unwrap_or_default();
     let table = tokio::spawn(show_start(gateway, url, paint));
-    let signal = stop_requested().await;
+    let signal = stop.requested().await;
     table.abort();
     // A second signal does not wait.
     tokio::select! {
         () = running.stop() => {}
-        again = stop_requested() => drop(again),
+        _ = stop.requested() => {}
     }
-    say(&format!("stopped ({})\n", signal?));
+    say(&format!("stopped ({signal})\n"));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves one client over stdin and stdout until its input ends or a signal comes.
 pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
+    let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
     settings::override_log(&mut loaded.settings, &options.log)?;
     start_logging(&loaded.settings.log);
@@ -68,7 +70,7 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let served = tokio::select! {
         served = toolgate_app::serve_stdio(gateway.clone(), input, output, built.pipe, grace) => served,
-        signal = stop_requested() => signal.map(drop),
+        _ = stop.requested() => Ok(()),
     };
     gateway.stop(grace).await;
     served?;
