@@ -214,6 +214,7 @@ async fn lists_are_kept_and_served_at_once_while_the_upstream_is_down() {
         assert!(started.elapsed() < Duration::from_secs(2), "{era:?} {way:?}");
         assert_eq!(gate.status("up").await["from_cache"], true);
         upstream.come_up().await;
+        gate.status_becomes("up", "it is up", |status| status["state"] == "ready").await;
         assert_eq!(client.text("up__kept", json!({})).await, "kept");
         gate.status_becomes("up", "its lists are fresh", |status| status["from_cache"] == false).await;
     }
