@@ -23,8 +23,9 @@ const PAGE_SIZE: usize = 1_000;
 const LIST_TTL: Duration = Duration::from_secs(60);
 /// The most connections at once.
 const CONNECTIONS: usize = 20_000;
-/// How long a client may take to send the headers of a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the headers of a request, and how long a kept connection may rest between two: as long
+/// as nginx lets one, since clients that pool connections expect about that.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// What the process is surrounded by.
 #[derive(Clone, Debug, Default)]
