@@ -24,8 +24,7 @@ pub struct Plan {
 
 /// A gateway that serves, until stopped or dropped.
 pub struct Gate {
-    running: Option<Running>,
-    gateway: Arc<Gateway>,
+    running: Running,
     url: String,
     state: Arc<TempDir>,
 }
@@ -109,7 +108,7 @@ impl Plan {
         let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
         let running = toolgate_app::start(built, &settings).await.expect("a free port can be bound");
         let url = format!("http://{}", running.addresses[0]);
-        Gate { gateway: running.gateway.clone(), running: Some(running), url, state }
+        Gate { running, url, state }
     }
 }
 
@@ -138,7 +137,7 @@ impl Gate {
 
     /// The gateway behind the sockets.
     pub fn gateway(&self) -> &Arc<Gateway> {
-        &self.gateway
+        &self.running.gateway
     }
 
     /// A client of that era; a legacy one has shaken hands.
@@ -177,18 +176,8 @@ impl Gate {
     }
 
     /// Stops it as a signal would, and waits for the end. Gives the folder of what outlives it.
-    pub async fn stop(mut self) -> Arc<TempDir> {
-        let running = self.running.take().expect("it is stopped once");
-        soon("the gateway stops", running.stop()).await;
-        self.state.clone()
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            // The first step of stopping is to say so; the threads that serve hear it.
-            let _ = std::pin::pin!(running.stop()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-        }
+    pub async fn stop(self) -> Arc<TempDir> {
+        soon("the gateway stops", self.running.stop()).await;
+        self.state
     }
 }
