@@ -109,6 +109,18 @@ async fn check_says_what_a_good_config_means() {
 }
 
 #[tokio::test]
+async fn what_check_accepts_can_be_started() {
+    let config = folder(&format!("upstreams:\n  {}: {{builtin: time}}\n", "long-".repeat(12)));
+    succeeds(config.path(), &["check"]).await;
+    let listed = succeeds(config.path(), &["tools", "--config", "toolgate.yaml"]).await;
+    let names: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(
+        !names.is_empty() && names.iter().all(|name| name.len() <= 64 && name.starts_with("long-long-")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_faulty_config_starts_and_binds_nothing() {
     // Whoever tried to bind this would fail with another exit code.
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();

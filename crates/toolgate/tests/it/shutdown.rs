@@ -32,7 +32,7 @@ fn slow_server(era: Era, let_go: &Arc<Semaphore>) -> Script {
             call.text(&text);
         }
     };
-    Script::echo(era).tool("slow", slow).tool("hang", Call::hang).that_stays()
+    Script::echo(era).tool("slow", slow).tool("hang", Call::hang)
 }
 
 fn address(url: &str) -> &str {
@@ -48,7 +48,7 @@ async fn is_closed(url: &str) {
 async fn sigterm_under_load_loses_nothing() {
     const CALLS: usize = 20;
     let let_go = Arc::new(Semaphore::new(0));
-    let child = slow_server(Era::Legacy, &let_go).over_stdio().await;
+    let child = slow_server(Era::Legacy, &let_go).that_stays().over_stdio().await;
     let remote = slow_server(Era::Modern, &let_go).over_http().await;
     let plan = Gate::of("child", &child).and("remote", &remote).and_config("clock", json!({"builtin": "time"}));
     let (program, url) = Program::serve(TOOLGATE, &plan).await;
@@ -114,7 +114,7 @@ async fn raw_call(url: &str, client: &Client, tool: &str) -> tokio::task::JoinHa
 async fn a_call_that_outlasts_the_limit_is_cut_off() {
     let nobody = Arc::new(Semaphore::new(0));
     for way in [Way::Stdio, Way::Http] {
-        let upstream = slow_server(Era::Modern, &nobody).over(way).await;
+        let upstream = slow_server(Era::Modern, &nobody).that_stays().over(way).await;
         let plan = Gate::of("up", &upstream).config("timeouts: {shutdown: 300ms}");
         let (program, url) = Program::serve(TOOLGATE, &plan).await;
         let client = Client::connect(&url, Era::Modern).await;
@@ -158,7 +158,7 @@ async fn a_second_signal_does_not_wait() {
 /// A server whose process has a child of its own, which knows nothing of any gateway.
 async fn with_grandchild() -> (Upstream, Value, TempDir) {
     let nobody = Arc::new(Semaphore::new(0));
-    let upstream = slow_server(Era::Legacy, &nobody).over_stdio().await;
+    let upstream = slow_server(Era::Legacy, &nobody).that_stays().over_stdio().await;
     let own = upstream.config();
     let program = own["command"].as_str().unwrap();
     let args: Vec<&str> = own["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -181,23 +181,24 @@ async fn grandchild(folder: &TempDir) -> u32 {
 
 #[tokio::test]
 async fn nothing_outlives_toolgate_however_it_ends() {
-    for command in ["serve", "stdio"] {
-        for how in [Signal::TERM, Signal::INT, Signal::KILL] {
-            let (upstream, config, folder) = with_grandchild().await;
-            let program = Program::start(TOOLGATE, command, &Gate::of_nothing().and_config("up", config));
-            let child = upstream.pid(1).await;
-            upstream.heard("tools/list").await;
-            let grandchild = grandchild(&folder).await;
-            let processes = children_of(program.pid());
-            assert!(processes.contains(&child) && processes.len() == 2, "the child and the watchdog: {processes:?}");
-            program.signal(how);
-            let ended = program.ended().await;
-            assert_eq!(ended.code(), (how != Signal::KILL).then_some(0), "{command} {how:?}: {ended}");
-            for process in processes.into_iter().chain([grandchild]) {
-                is_gone(process).await;
-            }
+    let ends = async |command: &str, how: Signal| {
+        let (upstream, config, folder) = with_grandchild().await;
+        let program = Program::start(TOOLGATE, command, &Gate::of_nothing().and_config("up", config));
+        let child = upstream.pid(1).await;
+        upstream.heard("tools/list").await;
+        let grandchild = grandchild(&folder).await;
+        let processes = children_of(program.pid());
+        assert!(processes.contains(&child) && processes.len() == 2, "the child and the watchdog: {processes:?}");
+        program.signal(how);
+        let ended = program.ended().await;
+        assert_eq!(ended.code(), (how != Signal::KILL).then_some(0), "{command} {how:?}: {ended}");
+        for process in processes.into_iter().chain([grandchild]) {
+            is_gone(process).await;
         }
-    }
+    };
+    // At once, since each has to be waited for: the children do not end when they are asked to.
+    let hows = [Signal::TERM, Signal::INT, Signal::KILL];
+    join_all(["serve", "stdio"].into_iter().flat_map(|command| hows.map(|how| ends(command, how)))).await;
 }
 
 #[tokio::test]
