@@ -15,6 +15,9 @@ use toolgate_testkit::{Call, Client, Era, Gate, LineClient, Program, Script, Ups
 const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// HTTP status, JSON-RPC code and words.
+type Refusal<'a> = (u16, i64, &'a str);
+
 /// A good request, to be spoiled.
 struct Draft {
     head: Builder,
@@ -81,7 +84,7 @@ impl Draft {
     }
 
     /// Sends it: it must be refused with this status, code and words, as JSON-RPC, and a good request must work after it.
-    async fn refused(self, client: &Client, (status, code, words): (u16, i64, &str)) -> Value {
+    async fn refused(self, client: &Client, (status, code, words): Refusal<'_>) -> Value {
         let id = self.message["id"].clone();
         let page = client.fetch(self.request()).await;
         assert_eq!(page.headers["content-type"], "application/json", "{words}: {page:?}");
@@ -108,9 +111,9 @@ async fn gate() -> (Gate, Upstream) {
 
 #[tokio::test]
 async fn what_is_no_message_is_told_apart() {
-    const NO_JSON: (u16, i64, &str) = (400, -32700, "not valid JSON");
+    const NO_JSON: Refusal<'_> = (400, -32700, "not valid JSON");
     let no_message = |words| (400, -32600, words);
-    let cases: [(&[u8], (u16, i64, &str)); 29] = [
+    let cases: [(&[u8], Refusal<'_>); 29] = [
         (b"", NO_JSON),
         (b"  \n", NO_JSON),
         (b"nonsense", NO_JSON),

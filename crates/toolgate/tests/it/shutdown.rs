@@ -59,7 +59,7 @@ async fn sigterm_under_load_loses_nothing() {
     let calls = async {
         let call = async |client: &Client, upstream: &str, nth: usize| {
             // Every other answer is a stream that has begun.
-            let meta = if nth % 2 == 0 { json!({"progressToken": nth}) } else { json!({}) };
+            let meta = if nth.is_multiple_of(2) { json!({"progressToken": nth}) } else { json!({}) };
             let text = format!("{upstream} {nth}");
             let params = json!({"name": format!("{upstream}__slow"), "arguments": {"text": text}, "_meta": meta});
             let result = client.request("tools/call", params).await.expect("the call is finished");
@@ -196,7 +196,7 @@ async fn nothing_outlives_toolgate_however_it_ends() {
             is_gone(process).await;
         }
     };
-    // At once, since each has to be waited for: the children do not end when they are asked to.
+    // At once, since each takes its time: the children end by a signal only.
     let hows = [Signal::TERM, Signal::INT, Signal::KILL];
     join_all(["serve", "stdio"].into_iter().flat_map(|command| hows.map(|how| ends(command, how)))).await;
 }
