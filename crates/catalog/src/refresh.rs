@@ -73,6 +73,7 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
                 let ttl = ttl.map_or(inner.config.sweep, |ttl| ttl.clamp(SHORTEST_TTL, inner.config.sweep));
                 due_at = Some(Instant::now() + ttl);
             }
+            Err(_) if matches!(*state.borrow(), State::Stopped) => return,
             Err(error) => {
                 tracing::warn!(upstream = %upstream.name(), %error, "some lists could not be fetched; those known stay, next try in {RETRY:?}");
                 inner.members[at].tried();

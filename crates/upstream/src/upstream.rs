@@ -170,7 +170,10 @@ impl Upstream {
         match self.shared.send(call).await {
             Ok(reply) => reply,
             Err(failure) => {
-                tracing::warn!(upstream = %self.shared.name, error = %failure, "a call failed");
+                // That a stopped upstream answers no more is as it should be.
+                if !matches!(failure, Failure::Stopped) {
+                    tracing::warn!(upstream = %self.shared.name, error = %failure, "a call failed");
+                }
                 Reply::done(Err(failure.to_rpc(&self.shared.name)))
             }
         }

@@ -103,13 +103,13 @@ const VSCODE: &str = r#"{
 
 #[test]
 fn vs_code_with_inputs() {
-    let world = World::default().env("INPUT_API_KEY", "k").env("E", "e").file("/work/p/.env", "F=f");
-    let settings = world.parse("/work/p/.vscode/mcp.json", VSCODE).expect("no fault");
-    assert_eq!(lines(&settings), ["a http https://a/eu k: k", "b stdio /work/p/b /home/ada e p F=f"]);
+    let world = World::default().env("INPUT_API_KEY", "k").env("E", "e").file("/proj/p/.env", "F=f");
+    let settings = world.parse("/proj/p/.vscode/mcp.json", VSCODE).expect("no fault");
+    assert_eq!(lines(&settings), ["a http https://a/eu k: k", "b stdio /proj/p/b /home/ada e p F=f"]);
 
-    let world = World::default().env("E", "e").file("/work/p/.env", "F=f");
-    let faults = world.parse("/work/p/.vscode/mcp.json", VSCODE).expect_err("an input is missing").to_string();
-    let expected = "/work/p/.vscode/mcp.json:8:85: servers.a.headers.K: the input `api-key` has no value, and a gateway cannot ask for one; set the variable `INPUT_API_KEY`, or give the input a `default`";
+    let world = World::default().env("E", "e").file("/proj/p/.env", "F=f");
+    let faults = world.parse("/proj/p/.vscode/mcp.json", VSCODE).expect_err("an input is missing").to_string();
+    let expected = "/proj/p/.vscode/mcp.json:8:85: servers.a.headers.K: the input `api-key` has no value, and a gateway cannot ask for one; set the variable `INPUT_API_KEY`, or give the input a `default`";
     assert_eq!(faults, expected);
 
     let settings = good("settings.json", r#"{"editor.fontSize": 12, "mcp": {"servers": {"a": {"command": "a"}}}}"#);

@@ -50,7 +50,7 @@ fn the_default_file_names_every_key_and_explains_it() {
 
 #[test]
 fn the_examples_in_the_default_file_are_right() {
-    let world = World::default().file("/work/memory.env", "A=b").file("/work/github.token", "t\n");
+    let world = World::default().file("/proj/memory.env", "A=b").file("/proj/github.token", "t\n");
     let settings = match world.parse("toolgate.yaml", &with_examples()) {
         Ok(settings) => settings,
         Err(faults) => panic!("{}\n{}", faults.pretty(), with_examples()),

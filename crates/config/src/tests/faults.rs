@@ -181,7 +181,7 @@ fn upstreams() {
         ("{builtin: time, enabled: 'no'}", "2:31: upstreams.a.enabled: expected `true` or `false`, found `no`"),
         (
             "{command: a, env_file: b.env}",
-            "2:29: upstreams.a.env_file: the file `/work/b.env` cannot be read: entity not found",
+            "2:29: upstreams.a.env_file: the file `/proj/b.env` cannot be read: entity not found",
         ),
     ];
     for (upstream, expected) in cases {
@@ -228,7 +228,7 @@ fn a_line_is_shown_without_its_secrets() {
 
 #[test]
 fn a_file_that_is_not_there_or_not_text() {
-    let world = World::default().file("/work/latin", b"a: \xe9").file("/work/large", vec![b' '; (1 << 20) + 1]);
+    let world = World::default().file("/proj/latin", b"a: \xe9").file("/proj/large", vec![b' '; (1 << 20) + 1]);
     let load = |name: &str| world.with(|sources| crate::load(name.as_ref(), sources).expect_err("a fault").to_string());
     assert_eq!(load("none"), "none: cannot be read: entity not found");
     assert_eq!(load("latin"), "latin: not UTF-8 text (line 1); save it as UTF-8");

@@ -9,10 +9,10 @@ fn world() -> World {
         .env("EMPTY", "")
         .env("TRICKY", "${A}")
         .env("DIR", "keys")
-        .file("/work/keys/one", "line one\nline two\r\n")
+        .file("/proj/keys/one", "line one\nline two\r\n")
         .file("/home/ada/two", "two")
-        .file("/work/binary", [0xff, 0xfe])
-        .file("/work/large", vec![b'x'; 70_000])
+        .file("/proj/binary", [0xff, 0xfe])
+        .file("/proj/large", vec![b'x'; 70_000])
 }
 
 /// A text as the argument of an upstream: what becomes of it.
@@ -50,7 +50,7 @@ fn values() {
         ("${file:${DIR}/one}", "line one\nline two"),
         ("${file:${NO:-keys}/one}", "line one\nline two"),
         ("${file:nowhere:-none}", "none"),
-        ("${workspaceFolder}${/}x", "/work/x"),
+        ("${workspaceFolder}${/}x", "/proj/x"),
         ("${userHome}", "/home/ada"),
     ];
     for (text, expected) in cases {
@@ -68,9 +68,9 @@ fn faults() {
         ("${}", "`${}` names no variable"),
         ("${A B}", "`${A B}` names no variable"),
         ("${A-b}", "`${A-b}` names no variable; write `${NAME}` or `${NAME:-default}`; `$${` is a literal `${`"),
-        ("${file:nowhere}", "the file `/work/nowhere` cannot be read"),
-        ("${file:binary}", "the file `/work/binary` is not UTF-8 text"),
-        ("${file:large}", "the file `/work/large` is larger than 64 KiB"),
+        ("${file:nowhere}", "the file `/proj/nowhere` cannot be read"),
+        ("${file:binary}", "the file `/proj/binary` is not UTF-8 text"),
+        ("${file:large}", "the file `/proj/large` is larger than 64 KiB"),
         ("${fle:x}", "`${fle:x}` is of no known kind; did you mean `file`?"),
         ("${command:x}", "only VS Code can answer this; use a variable in its place"),
         ("${input:x}", "there is no input `x`; add it to `inputs`, or set the variable `INPUT_X`"),
@@ -85,7 +85,7 @@ fn faults() {
 
 #[test]
 fn what_is_drawn_in_is_bounded() {
-    let world = World::default().file("/work/f", vec![b'x'; 60_000]);
+    let world = World::default().file("/proj/f", vec![b'x'; 60_000]);
     let many = "\"${file:f}\", ".repeat(300);
     let text = format!("upstreams: {{a: {{command: a, args: [{many}]}}}}");
     let faults = world.parse("toolgate.yaml", &text).expect_err("18 MB").to_string();

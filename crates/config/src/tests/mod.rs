@@ -39,7 +39,7 @@ impl World {
             let bytes = self.files.get(path).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
             Ok(bytes[..bytes.len().min(limit + 1)].to_owned())
         };
-        let (cwd, home) = (PathBuf::from("/work"), Some(PathBuf::from("/home/ada")));
+        let (cwd, home) = (PathBuf::from("/proj"), Some(PathBuf::from("/home/ada")));
         call(&Sources { env: &env, read: &read, cwd, home })
     }
 

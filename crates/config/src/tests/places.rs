@@ -7,14 +7,14 @@ use crate::{Found, find};
 fn look(files: &[&str], env: &[(&str, &str)]) -> Found {
     let variable = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
-    find(Path::new("/work"), Some(Path::new("/home/ada")), &variable, &exists)
+    find(Path::new("/proj"), Some(Path::new("/home/ada")), &variable, &exists)
 }
 
 #[test]
 fn the_first_that_exists_counts() {
-    let found = look(&["/work/.mcp.json", "/work/toolgate.yml"], &[]);
-    assert_eq!(found.file, Some(PathBuf::from("/work/toolgate.yml")));
-    assert_eq!(found.looked_at, ["/work/toolgate.yaml", "/work/toolgate.yml"].map(PathBuf::from));
+    let found = look(&["/proj/.mcp.json", "/proj/toolgate.yml"], &[]);
+    assert_eq!(found.file, Some(PathBuf::from("/proj/toolgate.yml")));
+    assert_eq!(found.looked_at, ["/proj/toolgate.yaml", "/proj/toolgate.yml"].map(PathBuf::from));
 }
 
 #[test]
@@ -35,6 +35,6 @@ fn nothing_found_tells_all_places() {
 
 #[test]
 fn a_named_file_counts_even_if_it_is_missing() {
-    let found = look(&["/work/toolgate.yaml"], &[("TOOLGATE_CONFIG", "other.yaml")]);
-    assert_eq!(found, Found { looked_at: vec!["/work/other.yaml".into()], file: Some("/work/other.yaml".into()) });
+    let found = look(&["/proj/toolgate.yaml"], &[("TOOLGATE_CONFIG", "other.yaml")]);
+    assert_eq!(found, Found { looked_at: vec!["/proj/other.yaml".into()], file: Some("/proj/other.yaml".into()) });
 }

@@ -82,7 +82,7 @@ fn nearly_config() -> impl Strategy<Value = String> {
 }
 
 fn harmless(name: &str, text: &str) {
-    let world = World::default().env("A", "a").file("/work/A", "a");
+    let world = World::default().env("A", "a").file("/proj/A", "a");
     if let Err(faults) = world.parse(name, text) {
         assert!(faults.len() > 0);
         let lines = text.replace('\r', "\n").lines().count().max(1);
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let world = World::default().file("/work/x", &bytes);
+        let world = World::default().file("/proj/x", &bytes);
         let loaded = world.with(|sources| crate::load("x".as_ref(), sources));
         prop_assert!(loaded.is_ok() || loaded.is_err_and(|faults| !faults.pretty().is_empty()));
         harmless("x", &String::from_utf8_lossy(&bytes));

@@ -58,7 +58,7 @@ upstreams:
     assert_eq!(command, Path::new("npx"));
     assert_eq!(revealed(env), [("KEY", "x"), ("PORT", "8080")]);
     assert!(env_allow.contains(&"PATH".to_owned()) && env_allow.last() == Some(&"HTTPS_PROXY".to_owned()));
-    assert_eq!(cwd, Path::new("/work/dir"));
+    assert_eq!(cwd, Path::new("/proj/dir"));
     let waits = (memory.timeout, memory.restart.first_wait, memory.restart.max_wait);
     assert_eq!(waits, (Duration::from_secs(60), Duration::from_secs(3), Duration::from_secs(5)));
     assert_eq!(memory.origin.to_string(), "toolgate.yaml:6:3");
@@ -95,7 +95,7 @@ fn paths_begin_at_the_file_and_tilde_is_home() {
 #[test]
 fn an_environment_file_is_read_and_env_wins() {
     let world = World::default()
-        .file("/work/a.env", "# keys\nexport A=1\nB = \"two words\" \n\nC='x # y'\nD=d # note\nA=3\nE=\n");
+        .file("/proj/a.env", "# keys\nexport A=1\nB = \"two words\" \n\nC='x # y'\nD=d # note\nA=3\nE=\n");
     let text = "upstreams: {a: {command: a, env_file: a.env, env: {B: own}}}";
     let settings = world.parse("toolgate.yaml", text).expect("no fault");
     let Transport::Stdio { env, .. } = &settings.upstreams[0].transport else { panic!("{settings:?}") };
