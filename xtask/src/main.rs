@@ -5,7 +5,9 @@ mod bench;
 mod cargo;
 mod clients;
 mod conformance;
+mod eval;
 mod fuzz;
+mod rank;
 mod test;
 mod tidy;
 
@@ -29,6 +31,10 @@ enum Chore {
     Clients(clients::Args),
     /// Compares direct, nginx and toolgate: requests per second, latency, CPU and memory.
     Bench(bench::Args),
+    /// Ranks the tools of a corpus for its queries through the search engine, and writes the run.
+    Rank(rank::Args),
+    /// Measures how well the search engine finds tools, beside simple ways to do it, and what each part of it is worth.
+    Eval(eval::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,6 +52,8 @@ impl Chore {
             Chore::Conformance(args) => conformance::run(args),
             Chore::Clients(args) => clients::run(args),
             Chore::Bench(args) => bench::run(args),
+            Chore::Rank(args) => rank::run(args),
+            Chore::Eval(args) => eval::run(args),
         }
     }
 }

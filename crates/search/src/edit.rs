@@ -100,15 +100,17 @@ impl Changes {
     fn write(mut self, state: &mut State, terms: &mut Terms) {
         state.postings.resize(terms.numbers(), Arc::from([]));
         self.touched.extend(self.gained.keys());
+        let mut unused = Vec::new();
         for term in self.touched {
             let list = &mut state.postings[term as usize];
             let stays = list.iter().filter(|posting| !self.gone.contains(&posting.slot)).copied();
             let new: Vec<_> = stays.chain(self.gained.remove(&term).unwrap_or_default()).collect();
             if new.is_empty() {
-                terms.forget(term);
+                unused.push(term);
             }
             *list = new.into();
         }
+        terms.forget(&unused);
     }
 }
 

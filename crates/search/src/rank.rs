@@ -39,7 +39,7 @@ struct Candidates {
 pub(crate) fn rank(scope: &Scope, needs: &Needs, clauses: usize, limit: usize) -> (Vec<(Slot, f32)>, usize) {
     let needs = affordable(scope, &needs.needs);
     let columns = Columns::read(scope, &needs);
-    let mut whole = columns.sum(scope, |_| true);
+    let mut whole = columns.sum(scope);
     columns.complete(scope, &needs, &mut whole);
     let matching = whole.iter().filter(|score| **score > 0.0).count();
     let several = clauses > 1 && needs.iter().any(|need| need.clauses != needs[0].clauses);
@@ -54,12 +54,11 @@ pub(crate) fn rank(scope: &Scope, needs: &Needs, clauses: usize, limit: usize) -
 
 /// The needs that there is time for, in the order of the question.
 fn affordable<'n>(scope: &Scope, needs: &'n [Need]) -> Vec<&'n Need> {
-    let cost = |need: &Need| need.answers.iter().map(|answer| scope.postings(answer.term).len()).sum::<usize>();
     let mut order: Vec<usize> = (0..needs.len()).collect();
     order.sort_by(|one, other| needs[*other].weight.total_cmp(&needs[*one].weight).then(one.cmp(other)));
     let mut left = MOST_READ;
     order.retain(|at| {
-        let cost = cost(&needs[*at]);
+        let cost = cost(scope, &needs[*at]);
         let affordable = cost <= left;
         left -= if affordable { cost } else { 0 };
         affordable
@@ -68,15 +67,30 @@ fn affordable<'n>(scope: &Scope, needs: &'n [Need]) -> Vec<&'n Need> {
     order.into_iter().map(|at| &needs[at]).collect()
 }
 
+/// How many postings are read for a need.
+fn cost(scope: &Scope, need: &Need) -> usize {
+    need.answers.iter().map(|answer| scope.postings(answer.term).len()).sum()
+}
+
 /// The best by score.
 fn best(scope: &Scope, scores: &[f32], limit: usize) -> Vec<(Slot, f32)> {
     let scored = scores.iter().enumerate().filter(|(_, score)| **score > 0.0);
-    let mut found: Vec<(Slot, f32)> = scored.map(|(slot, score)| (slot_of(slot), *score)).collect();
+    first(scope, scored.map(|(slot, score)| (slot_of(slot), *score)).collect(), limit)
+}
+
+/// The first of what was found. Names are compared only where scores are equal and the limit lies between them.
+fn first(scope: &Scope, mut found: Vec<(Slot, f32)>, limit: usize) -> Vec<(Slot, f32)> {
     let order = |one: &(Slot, f32), other: &(Slot, f32)| better(scope, *one, *other);
+    if limit == 0 {
+        return Vec::new();
+    }
     if found.len() > limit {
-        if limit == 0 {
-            return Vec::new();
-        }
+        let mut scores: Vec<f32> = found.iter().map(|(_, score)| *score).collect();
+        let (_, lowest, _) = scores.select_nth_unstable_by(limit - 1, |one, other| other.total_cmp(one));
+        let lowest = *lowest;
+        found.retain(|(_, score)| *score >= lowest);
+    }
+    if found.len() > limit {
         found.select_nth_unstable_by(limit - 1, order);
         found.truncate(limit);
     }
@@ -101,10 +115,11 @@ fn highest(scores: &[f32]) -> f32 {
 
 impl Columns {
     fn read(scope: &Scope, needs: &[&Need]) -> Self {
-        let mut columns = Self { ends: Vec::with_capacity(needs.len()), cells: Vec::new() };
-        let mut least = vec![0.0_f32; scope.slots()];
+        let room = needs.iter().map(|need| cost(scope, need)).sum();
+        let mut columns = Self { ends: Vec::with_capacity(needs.len()), cells: Vec::with_capacity(room) };
+        let mut best = vec![0.0_f32; scope.slots()];
         for need in needs {
-            columns.add(scope, need, &mut least);
+            columns.add(scope, need, &mut best);
         }
         columns
     }
@@ -133,15 +148,47 @@ impl Columns {
         &self.cells[start..self.ends[need]]
     }
 
-    /// What each document counts for the needs that are wanted, by slot.
-    fn sum(&self, scope: &Scope, wanted: impl Fn(usize) -> bool) -> Vec<f32> {
+    /// What each document counts for all needs, by slot.
+    fn sum(&self, scope: &Scope) -> Vec<f32> {
         let mut sums = vec![0.0; scope.slots()];
-        for need in (0..self.ends.len()).filter(|need| wanted(*need)) {
-            for (slot, counts) in self.of(need) {
-                sums[*slot as usize] += counts;
-            }
+        for (slot, counts) in &self.cells {
+            sums[*slot as usize] += counts;
         }
         sums
+    }
+
+    /// The best documents for a clause alone. `sums` is empty before and after.
+    fn best_of(&self, scope: &Scope, needs: &[&Need], clause: usize, sums: &mut [f32]) -> Vec<(Slot, f32)> {
+        let mut found: Vec<(Slot, f32)> = Vec::new();
+        for need in (0..needs.len()).filter(|need| needs[*need].clauses & 1 << clause != 0) {
+            for (slot, counts) in self.of(need) {
+                let sum = &mut sums[*slot as usize];
+                if *sum == 0.0 {
+                    found.push((*slot, 0.0));
+                }
+                *sum += counts;
+            }
+        }
+        found.iter_mut().for_each(|(slot, sum)| *sum = std::mem::take(&mut sums[*slot as usize]));
+        first(scope, found, BEST_OF_CLAUSE)
+    }
+
+    /// What some documents count for each clause, as shares of the highest.
+    fn shares(&self, needs: &[&Need], of: &[Slot], highest: &[f32], slots: usize) -> Vec<Vec<f32>> {
+        let mut shares = vec![vec![0.0; of.len()]; highest.len()];
+        let mut column = vec![u16::MAX; slots];
+        for (at, slot) in (0..).zip(of) {
+            column[*slot as usize] = at;
+        }
+        for (need, clauses) in needs.iter().map(|need| need.clauses).enumerate() {
+            let cells = self.of(need).iter().map(|(slot, counts)| (column[*slot as usize], counts));
+            for (at, counts) in cells.filter(|(at, _)| *at != u16::MAX) {
+                for (clause, shares) in shares.iter_mut().enumerate().filter(|(clause, _)| clauses & 1 << clause != 0) {
+                    shares[usize::from(at)] += counts / highest[clause];
+                }
+            }
+        }
+        shares
     }
 
     /// Lowers the scores of documents that answer a part of the question only.
@@ -151,6 +198,8 @@ impl Columns {
         if power <= 0.0 || all <= 0.0 {
             return;
         }
+        // The square root is the usual case, and a tenth of the time.
+        let share = |share: f32| if power == 0.5 { share.sqrt() } else { share.powf(power) };
         let mut answered = vec![0.0_f32; scores.len()];
         for (at, need) in needs.iter().enumerate() {
             for (slot, _) in self.of(at) {
@@ -158,7 +207,7 @@ impl Columns {
             }
         }
         for (score, answered) in scores.iter_mut().zip(answered).filter(|(score, _)| **score > 0.0) {
-            *score *= (answered / all).powf(power);
+            *score *= share(answered / all);
         }
     }
 }
@@ -168,20 +217,18 @@ impl Columns {
 impl Candidates {
     fn choose(scope: &Scope, columns: &Columns, needs: &[&Need], whole: &[f32], clauses: usize) -> Self {
         let mut slots: Vec<Slot> = best(scope, whole, BEST_OF_WHOLE).into_iter().map(|(slot, _)| slot).collect();
-        let mut sums = Vec::new();
+        let mut highest_of = Vec::new();
+        let mut sums = vec![0.0; scope.slots()];
         for clause in 0..clauses {
-            let sum = columns.sum(scope, |need| needs[need].clauses & 1 << clause != 0);
-            slots.extend(best(scope, &sum, BEST_OF_CLAUSE).into_iter().map(|(slot, _)| slot));
-            sums.push(sum);
+            let found = columns.best_of(scope, needs, clause, &mut sums);
+            highest_of.push(found.first().map_or(f32::MIN_POSITIVE, |(_, score)| *score));
+            slots.extend(found.into_iter().map(|(slot, _)| slot));
         }
         slots.sort_unstable();
         slots.dedup();
-        let shares = |scores: &[f32]| {
-            let highest = highest(scores);
-            slots.iter().map(|slot| scores[*slot as usize] / highest).collect::<Vec<_>>()
-        };
-        let clauses = sums.iter().map(|sum| shares(sum)).collect();
-        Self { whole: shares(whole), clauses, slots }
+        let clauses = columns.shares(needs, &slots, &highest_of, scope.slots());
+        let highest = highest(whole);
+        Self { whole: slots.iter().map(|slot| whole[*slot as usize] / highest).collect(), clauses, slots }
     }
 
     /// Puts them in order, then what else there is. The scores fall from one to the next, and the first is the best of `all`.

@@ -100,8 +100,8 @@ impl<'a> Counter<'a> {
         std::array::from_fn(|field| {
             let of = &tuning.fields[field];
             #[expect(clippy::cast_precision_loss, reason = "lengths are at most 10,000")]
-            let long = lengths[field] as f32 / of.usual;
-            of.weight / (1.0 - of.shortening + of.shortening * long).max(tuning.shortest)
+            let long = lengths[field].max(1) as f32 / of.usual;
+            of.weight / (1.0 - of.shortening + of.shortening * long)
         })
     }
 }

@@ -23,8 +23,6 @@ pub struct Tuning {
     pub saturation: f32,
     /// The fields' weights, in the order of [`Field::ALL`].
     pub fields: [Weight; Field::ALL.len()],
-    /// A field's shortness never makes a word count more than one over this: in three words each is not ten times as telling.
-    pub shortest: f32,
     /// How many tools of the usual kind the index is taken to hold besides its own, when the rarity of a word is judged:
     /// in an index of twenty tools, which words are rare is chance.
     pub usual_tools: f32,
@@ -63,7 +61,6 @@ impl Default for Tuning {
         Self {
             saturation: 1.2,
             fields: fields(),
-            shortest: 0.5,
             usual_tools: 1000.0,
             completeness: 0.5,
             synonym: 0.4,
