@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use toolgate_discovery::arguments::{Checked, Checker, Config, Unsuitable};
 use toolgate_discovery::{Signature, Tokens, Tool};
 use toolgate_protocol::{Json, Kind, Object};
 
@@ -23,6 +24,12 @@ struct Sums {
     longest: (usize, String),
     slowest: (Duration, String),
     time: Duration,
+    /// Schemas that cannot be used to check arguments.
+    unsuitable: Vec<String>,
+    /// Tools that need arguments, and those of them for which an example can be made of nothing.
+    refusals: usize,
+    examples: usize,
+    slowest_check: (Duration, String),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().ok_or("a folder is needed")?;
     let word = arguments.next();
     let tokens = Tokens::new();
+    let checker = Checker::new(Config::default());
     let mut all = Sums::default();
     let mut files = files(Path::new(&folder))?;
     files.sort();
@@ -44,6 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 if word.is_some() {
                     println!("{text}");
                 }
+                check(&tool, &checker, &mut sums);
             }
         }
         sums.print(&file.parent().unwrap_or(file).file_name().unwrap_or_default().to_string_lossy());
@@ -80,6 +89,24 @@ fn definition(line: &str) -> Result<(String, Json), Box<dyn std::error::Error>> 
     Ok((server, definition.to_json()))
 }
 
+/// Calls the tool without arguments, as far as the schema.
+fn check(tool: &Tool<'_>, checker: &Checker, sums: &mut Sums) {
+    let begun = Instant::now();
+    let checked = checker.check(tool, &Json::literal("{}"));
+    let time = begun.elapsed();
+    if time > sums.slowest_check.0 {
+        sums.slowest_check = (time, tool.name.to_owned());
+    }
+    match checked {
+        Checked::Faulty(faults) => {
+            sums.refusals += 1;
+            sums.examples += usize::from(faults.example.is_some());
+        }
+        Checked::Unchecked(Unsuitable::NoSchema) | Checked::Sound | Checked::Mended { .. } => {}
+        Checked::Unchecked(unsuitable) => sums.unsuitable.push(format!("{}: {unsuitable}", tool.name)),
+    }
+}
+
 /// The tool as a search shows it.
 fn look(tool: &Tool<'_>, tokens: &Tokens, sums: &mut Sums) -> String {
     let begun = Instant::now();
@@ -114,6 +141,12 @@ impl Sums {
         self.lines += other.lines;
         self.faithful += other.faithful;
         self.time += other.time;
+        self.unsuitable.extend(other.unsuitable);
+        self.refusals += other.refusals;
+        self.examples += other.examples;
+        if other.slowest_check.0 > self.slowest_check.0 {
+            self.slowest_check = other.slowest_check;
+        }
         if other.longest.0 > self.longest.0 {
             self.longest = other.longest;
         }
@@ -139,6 +172,10 @@ impl Sums {
             self.slowest.1,
             self.slowest.0,
             self.time / self.tools.max(1) as u32
+        );
+        println!(
+            "  {} of {} calls without arguments refused with an example; slowest check {} ({:?}); unsuitable: {:?}",
+            self.examples, self.refusals, self.slowest_check.1, self.slowest_check.0, self.unsuitable
         );
     }
 }

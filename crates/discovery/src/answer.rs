@@ -4,10 +4,12 @@
 //! is made once as a few plain facts, of which both are written.
 
 mod described;
+mod fault;
 mod found;
 mod overview;
 
 pub use described::{Described, Instructions, Unknown};
+pub use fault::{faulty, misused, unknown};
 pub use found::{Found, Group};
 pub use overview::{Overview, ServerLine};
 

@@ -7,9 +7,10 @@
 //! In reading order: [`tool`] is what comes in, [`tokens`] what it costs and [`cost`] when that pays. A schema is read
 //! ([`node`], [`schema`]) into a [`shape`], which is written as a [`signature`]. [`surface`] are the three tools,
 //! [`request`] what a model asks of them, [`answer`] what it is told, with [`suggest`] for what it misspelt.
-//! [`instructions`] is what a client reads first.
+//! [`arguments`] checks a call. [`instructions`] is what a client reads first.
 
 pub mod answer;
+pub mod arguments;
 pub mod cost;
 pub mod instructions;
 mod node;

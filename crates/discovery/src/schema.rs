@@ -47,6 +47,12 @@ pub fn read(schema: &Json) -> Reading {
 }
 
 pub(crate) fn read_node(root: &Node) -> Reading {
+    read_at(root, "").unwrap_or(Reading { shape: Shape::Elided, named: Vec::new(), faithful: false })
+}
+
+/// Reads the subschema of `root` to which a JSON pointer leads.
+pub(crate) fn read_at(root: &Node, pointer: &str) -> Option<Reading> {
+    root.pointed(pointer)?;
     let dialect = root.get("$schema").and_then(Node::as_str).unwrap_or_default();
     let mut reader = Reader {
         root,
@@ -58,9 +64,9 @@ pub(crate) fn read_node(root: &Node) -> Reading {
         faithful: true,
         refs_stand_alone: ["draft-07", "draft-06", "draft-04"].iter().any(|old| dialect.contains(old)),
     };
-    let shape = reader.follow("");
+    let shape = reader.follow(pointer);
     let named = reader.named.into_iter().map(|named| (named.name, named.shape)).collect();
-    Reading { shape, named, faithful: reader.faithful }
+    Some(Reading { shape, named, faithful: reader.faithful })
 }
 
 /// A schema being read.
@@ -385,7 +391,7 @@ fn number(node: &Node, integer: bool) -> Number {
 }
 
 /// `text` with its `%20` and the like read; what is no such code stays.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, more)) = rest.split_first() {

@@ -74,6 +74,16 @@ impl Signature {
     }
 }
 
+/// The shape of a reading in at most `max` bytes, with as much left out as that takes.
+pub(crate) fn shape_text(reading: &Reading, max: usize) -> String {
+    let steps = STEPS.into_iter().map(|(depth, values)| {
+        let mut writer = Writer { out: String::new(), depth, values, cut: false };
+        writer.shape(&reading.shape, Place::Free);
+        writer.out
+    });
+    steps.into_iter().find(|text| text.len() <= max).unwrap_or_else(|| "…".into())
+}
+
 /// As many names of members as fit, where not even their types do.
 fn names_only(shape: &Shape) -> String {
     let mut text = String::from("(");
@@ -336,4 +346,4 @@ fn with_escaped_slashes(pattern: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

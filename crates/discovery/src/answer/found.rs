@@ -235,13 +235,13 @@ impl Line {
         let mut cost = style.tokens.count(&line.text());
         let schema = matches!(line.schema, Schema::Elsewhere).then(|| hit.input_schema()).flatten();
         // What is a kilobyte longer than its tokens could be need not be counted.
-        if let Some(schema) = schema.filter(|schema| schema.text().len() <= MAX_SCHEMA * 12) {
-            if let Ok(schema) = Json::parse(compact(schema.as_str()).into()) {
-                let more = style.tokens.count(schema.as_str()) + 3;
-                if more <= MAX_SCHEMA && cost + more <= left {
-                    cost += more;
-                    line.schema = Schema::Shown(schema);
-                }
+        if let Some(schema) = schema.filter(|schema| schema.text().len() <= MAX_SCHEMA * 12)
+            && let Ok(schema) = Json::parse(compact(schema.as_str()).into())
+        {
+            let more = style.tokens.count(schema.as_str()) + 3;
+            if more <= MAX_SCHEMA && cost + more <= left {
+                cost += more;
+                line.schema = Schema::Shown(schema);
             }
         }
         (line, cost)

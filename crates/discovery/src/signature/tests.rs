@@ -1,6 +1,6 @@
 //! What the signature says, the schema says.
 
-mod notation;
+pub(crate) mod notation;
 
 use proptest::prelude::*;
 use toolgate_protocol::Json;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::shape::{Bound, Field, List, Number, Object, Shape, Text, Tuple};
 
 /// The object whose members a signature lists.
-pub(super) fn parse(text: &str) -> Object {
+pub(crate) fn parse(text: &str) -> Object {
     let mut parser = Parser { rest: text };
     parser.expect("(");
     let object = if parser.rest.starts_with("Record<") {
@@ -234,7 +234,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The schema that a person would write for `object`; with what lies in it under `$defs`, if `by_reference`.
-pub(super) fn schema_of(object: &Object, by_reference: bool) -> String {
+pub(crate) fn schema_of(object: &Object, by_reference: bool) -> String {
     let writer = Writer { by_reference, definitions: RefCell::default() };
     let mut members = writer.object_members(object);
     let definitions = writer.definitions.into_inner();
@@ -350,7 +350,7 @@ impl Writer {
 }
 
 /// Objects of every shape that a signature can say in full.
-pub(super) fn objects() -> impl Strategy<Value = Object> {
+pub(crate) fn objects() -> impl Strategy<Value = Object> {
     object_of(shapes().boxed())
 }
 
