@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use toolgate_catalog::{Catalog, Member, Naming, Shelf};
-use toolgate_config::{Era, Names, Settings, Transport, UpstreamSettings};
-use toolgate_gateway::Gateway;
+use toolgate_config::{Era, Findable, Names, Settings, Transport, UpstreamSettings};
+use toolgate_discovery::surface::Surface;
+use toolgate_gateway::{Gateway, present};
 use toolgate_identity::Identity;
 use toolgate_policy::Policy;
-use toolgate_protocol::UpstreamName;
+use toolgate_protocol::{Kind, Presentation, UpstreamName};
 use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
 use toolgate_upstream::{Host, Upstream};
@@ -99,7 +100,7 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
         })
         .collect();
     let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), shelf, members, disabled);
-    let gateway = Arc::new(Gateway::new(Identity::anonymous(), catalog));
+    let gateway = Arc::new(Gateway::new(Identity::anonymous(), catalog, presentation_config(settings)));
     let limits = &settings.limits;
     let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
     Ok(Built { gateway, edge: edge_config(settings), pipe })
@@ -119,6 +120,37 @@ fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
         list_ttl: LIST_TTL,
         page_size: PAGE_SIZE,
         entries: settings.limits.entries,
+        findable: settings.search.include.iter().flat_map(|findable| kinds(*findable)).copied().collect(),
+    }
+}
+
+fn kinds(findable: Findable) -> &'static [Kind] {
+    match findable {
+        Findable::Tools => &[Kind::Tool],
+        Findable::Prompts => &[Kind::Prompt],
+        Findable::Resources => &[Kind::Resource, Kind::Template],
+    }
+}
+
+fn presentation_config(settings: &Settings) -> present::Config {
+    let search = &settings.search;
+    let pinned = search.pinned.clone();
+    present::Config {
+        presentation: presentation(settings.presentation),
+        clients: search.clients.iter().map(|(name, shown)| (name.clone(), presentation(*shown))).collect(),
+        budget: search.budget,
+        pinned: Box::new(move |tool| pinned.has(tool)),
+        surface: Surface { split: search.split_calls },
+        lenient: search.lenient,
+        answer_tokens: search.answer_tokens,
+    }
+}
+
+fn presentation(configured: toolgate_config::Presentation) -> Presentation {
+    match configured {
+        toolgate_config::Presentation::Direct => Presentation::Direct,
+        toolgate_config::Presentation::Search => Presentation::Search,
+        toolgate_config::Presentation::Auto => Presentation::Auto,
     }
 }
 

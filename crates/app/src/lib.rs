@@ -14,6 +14,8 @@ pub use state::state_folder;
 pub use telemetry::start_logging;
 
 /// The gateway, for whoever uses one in its own process.
-pub use toolgate_gateway::{Gateway, Request, UpstreamStatus};
+pub use toolgate_gateway::{Costs, Gateway, Request, UpstreamStatus};
+/// What a request shows of its sender.
+pub use toolgate_identity::Presented;
 /// Serves one client over a pair of pipes.
 pub use toolgate_transport::serve_stdio;

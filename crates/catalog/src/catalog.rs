@@ -6,15 +6,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use toolgate_identity::Caller;
 use toolgate_policy::Policy;
 use toolgate_protocol::{Kind, UpstreamName};
 use toolgate_upstream::{State, Upstream};
 
 use crate::change::Change;
+use crate::finder::Finder;
 use crate::naming::Naming;
-use crate::offer::Offer;
+use crate::offer::{Cause, Dropped, Offer};
 use crate::refresh;
 use crate::shelf::Shelf;
 use crate::snapshot::Snapshot;
@@ -23,6 +24,9 @@ use crate::view::View;
 
 /// How many changes a listener may be behind before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
+
+/// Entries that are not offered and named one by one in the log.
+const MOST_NAMED: usize = 20;
 
 /// How the catalog behaves.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub struct Config {
     pub page_size: usize,
     /// The most entries of one kind taken from one upstream.
     pub entries: usize,
+    /// The kinds of entries that can be searched for.
+    pub findable: Vec<Kind>,
 }
 
 /// One upstream, as the catalog takes it over.
@@ -65,6 +71,7 @@ pub type Permits = Box<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Catalog {
     inner: Arc<Inner>,
     tasks: TaskTracker,
+    _indexing: AbortOnDropHandle<()>,
 }
 
 pub(crate) struct Inner {
@@ -75,6 +82,9 @@ pub(crate) struct Inner {
     shelf: Option<Shelf>,
     offers: Mutex<Vec<(UpstreamName, Option<Arc<Offer>>)>>,
     snapshot: ArcSwap<Snapshot>,
+    /// The same, for those who wait for the next one.
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(crate) finder: Finder,
     pub(crate) changes: broadcast::Sender<Change>,
 }
 
@@ -122,15 +132,17 @@ impl Catalog {
                 known: watch::Sender::new(known),
             });
         }
-        let snapshot = Snapshot::build(offers.clone(), config.naming, None);
+        let snapshot = Arc::new(Snapshot::build(offers.clone(), config.naming, None));
         let inner = Arc::new(Inner {
+            finder: Finder::new(config.findable.clone()),
             config,
             policy,
             members: tracked,
             disabled,
             shelf,
             offers: Mutex::new(offers),
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: ArcSwap::new(snapshot.clone()),
+            snapshots: watch::Sender::new(snapshot),
             changes: broadcast::Sender::new(CHANGES_KEPT),
         });
         let tasks = TaskTracker::new();
@@ -138,7 +150,14 @@ impl Catalog {
             tasks.spawn(refresh::keep_fresh(inner.clone(), at));
             tasks.spawn(refresh::forward(inner.clone(), at));
         }
-        Self { inner, tasks }
+        let indexed = inner.clone();
+        let indexing = tokio::spawn(async move { indexed.finder.follow(indexed.snapshots.subscribe()).await });
+        Self { inner, tasks, _indexing: AbortOnDropHandle::new(indexing) }
+    }
+
+    /// Keeps a search index from now on, rather than from the first search on.
+    pub fn expect_searches(&self) {
+        self.inner.finder.want();
     }
 
     /// The catalog as `caller` may see it now.
@@ -234,8 +253,9 @@ impl Inner {
         let before = {
             let mut offers = self.offers.lock().expect("no panic while it is held");
             let before = offers[at].1.replace(offer.clone());
-            let snapshot = Snapshot::build(offers.clone(), self.config.naming, Some(&self.snapshot()));
-            self.snapshot.store(Arc::new(snapshot));
+            let snapshot = Arc::new(Snapshot::build(offers.clone(), self.config.naming, Some(&self.snapshot())));
+            self.snapshot.store(snapshot.clone());
+            self.snapshots.send_replace(snapshot);
             before
         };
         let was_known = *member.known.borrow() > Known::Unreachable;
@@ -263,11 +283,21 @@ impl Inner {
         }
     }
 
+    /// Tells once of each entry that is not offered: by name where somebody could mend it, in numbers beyond a few.
     fn warn_of_dropped(&self, at: usize, before: Option<&Offer>, now: &Offer) {
-        for dropped in now.dropped() {
-            if !before.is_some_and(|before| before.dropped().any(|earlier| earlier == dropped)) {
-                tracing::warn!(upstream = %self.members[at].upstream.name(), kind = %dropped.kind, entry = %dropped.name, reason = %dropped.reason, "not offered");
-            }
+        let is_news =
+            |dropped: &&Dropped| !before.is_some_and(|before| before.dropped().any(|known| known == *dropped));
+        let upstream = self.members[at].upstream.name();
+        let (filtered, faulty): (Vec<_>, Vec<_>) =
+            now.dropped().filter(is_news).partition(|dropped| dropped.cause == Cause::Filtered);
+        if !filtered.is_empty() {
+            tracing::info!(%upstream, tools = filtered.len(), "left out by the config (`tools`)");
+        }
+        for dropped in faulty.iter().take(MOST_NAMED) {
+            tracing::warn!(%upstream, kind = %dropped.kind, entry = %dropped.name, reason = %dropped.reason, "not offered");
+        }
+        if faulty.len() > MOST_NAMED {
+            tracing::warn!(%upstream, entries = faulty.len() - MOST_NAMED, "not offered either; `toolgate status` names them");
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What there is to call, as one caller may see it. The heart of the gateway.
 //!
 //! Lists are fetched off the request path ([`refresh`]), kept on disk ([`shelf`]), named once for all clients ([`naming`])
-//! and published as one immutable [`snapshot`]. A caller looks at it through a [`View`]; a view finds a [`Route`], and a
+//! and published as one immutable [`snapshot`], which the [`finder`] makes searchable. A caller looks at it through a [`View`]; a view finds a [`Route`], and a
 //! route is the only way to an upstream (laws 1 and 2).
 
 mod catalog;
 mod change;
 mod entry;
+mod finder;
 pub mod naming;
 pub mod offer;
 mod refresh;
@@ -20,9 +21,10 @@ mod view;
 pub use catalog::{Catalog, Config, Member, Permits};
 pub use change::Change;
 pub use entry::Entry;
+pub use finder::{Hits, Searchable};
 pub use naming::Naming;
-pub use offer::Dropped;
+pub use offer::{Cause, Dropped};
 pub use route::Route;
 pub use shelf::Shelf;
 pub use status::{Counts, UpstreamStatus};
-pub use view::{About, BadCursor, NotFound, Page, View};
+pub use view::{About, BadCursor, NotFound, Page, Server, View};

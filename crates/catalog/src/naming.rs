@@ -5,7 +5,8 @@
 //! replaced, and a mark made of the whole name keeps two such names apart.
 
 use sha2::{Digest, Sha256};
-use toolgate_protocol::UpstreamName;
+use toolgate_discovery::surface::Surface;
+use toolgate_protocol::{Kind, UpstreamName};
 
 /// The longest public name of a tool or prompt, in characters.
 pub const MAX_LEN: usize = 64;
@@ -24,6 +25,11 @@ pub enum Naming {
     Plain,
     /// One upstream, nothing renamed or rewritten: toolgate looks like that upstream.
     Transparent,
+}
+
+/// Whether a name belongs to a tool of the surface, so that no upstream's tool can have it by itself.
+pub(crate) fn is_reserved(kind: Kind, name: &str) -> bool {
+    kind == Kind::Tool && Surface { split: true }.find(name).is_some()
 }
 
 /// The prefixed public name.

@@ -61,8 +61,35 @@ pub struct Dropped {
     pub kind: Kind,
     /// Its native name, or its place in the list.
     pub name: String,
+    /// Why, in a word.
+    pub cause: Cause,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// Why an entry is not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Clients could not use it.
+    Malformed,
+    /// The config does not want it.
+    Filtered,
+    /// There are too many.
+    BeyondLimit,
+}
+
+// === impl Cause ===
+
+impl Cause {
+    /// Its word for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Filtered => "left out by the config",
+            Self::BeyondLimit => "beyond the limit",
+        }
+    }
 }
 
 // === impl Offer ===
@@ -110,9 +137,9 @@ impl Listed {
             let named = definition.object().ok().and_then(|object| object.string(kind.name_member()));
             let name = named.clone().unwrap_or_else(|| format!("#{}", at + 1));
             match fault(kind, admission, &definition, named.as_deref(), &seen) {
-                Some(reason) => {
+                Some((cause, reason)) => {
                     let name = name.chars().filter(|c| !c.is_control()).take(200).collect();
-                    listed.dropped.push(Dropped { kind, name, reason });
+                    listed.dropped.push(Dropped { kind, name, cause, reason });
                 }
                 None => {
                     let name: Arc<str> = name.into();
@@ -137,29 +164,36 @@ fn fault(
     definition: &Json,
     name: Option<&str>,
     seen: &HashSet<Arc<str>>,
-) -> Option<String> {
+) -> Option<(Cause, String)> {
+    let malformed = |what: String| Some((Cause::Malformed, what));
     let object = match definition.object() {
         Ok(object) => object,
-        Err(error) => return Some(format!("the definition cannot be read: {error}")),
+        Err(error) => return malformed(format!("the definition cannot be read: {error}")),
     };
     let Some(name) = name else {
-        return Some(format!("`{}` is missing or no string", kind.name_member()));
+        return malformed(format!("`{}` is missing or no string", kind.name_member()));
     };
     if name.is_empty() || name.len() > 4096 {
-        return Some(format!("`{}` is empty or longer than 4096 bytes", kind.name_member()));
+        return malformed(format!("`{}` is empty or longer than 4096 bytes", kind.name_member()));
     }
     if seen.contains(name) {
-        return Some(format!("`{name}` is listed twice"));
+        return malformed(format!("`{name}` is listed twice"));
     }
     if seen.len() >= admission.most {
-        return Some(format!("more than {} entries (`limits.entries`)", admission.most));
+        let limit = format!("more than {} entries (`limits.entries`)", admission.most);
+        return Some((Cause::BeyondLimit, limit));
     }
     if kind != Kind::Tool {
         return None;
     }
     if !(admission.permits)(name) {
-        return Some("left out by the config (`tools`)".into());
+        return Some((Cause::Filtered, "left out by the config (`tools`)".into()));
     }
+    tool_fault(admission, &object).and_then(malformed)
+}
+
+/// What is malformed in a tool.
+fn tool_fault(admission: &Admission<'_>, object: &Object) -> Option<String> {
     match object.get("inputSchema") {
         None => return Some("`inputSchema` is missing".into()),
         Some(schema) if !schema.is_object() => return Some("`inputSchema` is no object".into()),

@@ -28,6 +28,11 @@ impl Route {
         &self.subject
     }
 
+    /// The entry it leads to; `None` where an upstream answers for things it does not list.
+    pub fn entry(&self) -> Option<&Arc<Entry>> {
+        self.entry.as_ref()
+    }
+
     /// What is wrong with the `Mcp-Param-*` headers of a call, given as pairs of lower-case name suffix and decoded value, if
     /// anything is: each annotated argument that is present must be repeated, and none that is absent may be.
     pub fn param_header_fault(&self, params: &Object, headers: &[(String, String)]) -> Option<String> {

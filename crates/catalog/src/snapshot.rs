@@ -15,6 +15,8 @@ use crate::offer::Offer;
 /// All entries of all upstreams at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
+    /// Grows with each snapshot of a catalog.
+    pub(crate) version: u64,
     /// Each upstream in the config's order, with what it offers; `None` until that is known.
     pub(crate) offers: Vec<(UpstreamName, Option<Arc<Offer>>)>,
     tools: Shelved,
@@ -40,7 +42,8 @@ impl Snapshot {
         naming: Naming,
         before: Option<&Self>,
     ) -> Self {
-        let mut snapshot = Self { offers, ..Self::default() };
+        let version = before.map_or(1, |before| before.version + 1);
+        let mut snapshot = Self { version, offers, ..Self::default() };
         for kind in Kind::ALL {
             let mut shelved = Shelved::default();
             for (upstream, offer) in &snapshot.offers {
@@ -165,11 +168,9 @@ impl Shelved {
             Naming::Prefixed => naming::prefixed(upstream, native).into(),
             Naming::Plain => {
                 let plain = naming::legal(native);
-                if self.by_public.contains_key(plain.as_str()) {
-                    naming::prefixed(upstream, native).into()
-                } else {
-                    plain.into()
-                }
+                // The surface's own names mean the surface.
+                let is_taken = self.by_public.contains_key(plain.as_str()) || naming::is_reserved(*kind, &plain);
+                if is_taken { naming::prefixed(upstream, native).into() } else { plain.into() }
             }
         }
     }

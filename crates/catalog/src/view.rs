@@ -1,12 +1,14 @@
 //! The catalog as one caller may see it: list, find, resolve. Policy is asked here and nowhere else, so what is not listed
 //! cannot be called, and *not permitted* looks like *not there* (law 2).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
+use toolgate_discovery::tool::is_for_model;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
 use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
@@ -14,7 +16,7 @@ use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
 use crate::catalog::{Inner, Known};
 use crate::entry::Entry;
 use crate::naming::{self, Naming};
-use crate::offer::Offer;
+use crate::offer::{Dropped, Offer};
 use crate::route::Route;
 use crate::snapshot::Snapshot;
 
@@ -26,10 +28,26 @@ const MAX_ALL_INSTRUCTIONS: usize = 16 << 10;
 const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// What one caller may see.
+#[derive(Clone)]
 pub struct View {
-    inner: Arc<Inner>,
-    snapshot: Arc<Snapshot>,
-    caller: Caller,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) caller: Caller,
+}
+
+/// An upstream, as far as a caller may see it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its name.
+    pub name: UpstreamName,
+    /// How many of its tools a model may be shown.
+    pub tools: usize,
+    /// What it says of itself in a few words, or nothing.
+    pub about: String,
+    /// How it says its tools are to be used.
+    pub instructions: Option<String>,
+    /// What it lists and is not offered.
+    pub dropped: Vec<Dropped>,
 }
 
 /// One page of a list.
@@ -57,7 +75,7 @@ pub struct About {
 }
 
 /// The cursor is not one of ours.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Default, thiserror::Error)]
 #[error("the cursor is not one that this list gave out")]
 pub struct BadCursor(());
 
@@ -81,7 +99,12 @@ impl View {
         Self { inner, snapshot, caller }
     }
 
-    fn may_see(&self, subject: &Subject) -> bool {
+    /// The same caller's view as it is now.
+    pub fn now(&self) -> Self {
+        Self { snapshot: self.inner.snapshot(), ..self.clone() }
+    }
+
+    pub(crate) fn may_see(&self, subject: &Subject) -> bool {
         self.inner.policy.judge(&self.caller, subject) == Verdict::Allow
     }
 
@@ -103,6 +126,51 @@ impl View {
             ttl: ttls.min().unwrap_or(self.inner.config.list_ttl).min(self.inner.config.list_ttl),
             public: !self.inner.policy.distinguishes_callers() && self.snapshot.is_public(kind),
         })
+    }
+
+    /// The tools that the caller may see and a model may be shown, in order.
+    pub fn tools(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.snapshot.of(Kind::Tool).entries.iter();
+        entries.filter(|entry| self.may_see(&entry.subject) && is_for_model(&entry.definition))
+    }
+
+    /// The entry of this public name, if the caller may see it.
+    pub fn entry(&self, kind: Kind, public: &str) -> Option<&Arc<Entry>> {
+        self.snapshot.of(kind).get(public).filter(|entry| self.may_see(&entry.subject))
+    }
+
+    /// The upstreams that have something for the caller, in order.
+    pub fn servers(&self) -> Vec<Server> {
+        let mut tools: HashMap<&UpstreamName, usize> = HashMap::new();
+        for entry in self.tools() {
+            *tools.entry(&entry.subject.upstream).or_default() += 1;
+        }
+        let hides = self.inner.policy.distinguishes_callers();
+        let known = self.snapshot.offers.iter().filter_map(|(name, offer)| Some((name, offer.as_deref()?)));
+        let seen = known.filter(|(name, _)| !hides || tools.contains_key(name));
+        seen.map(|(name, offer)| Server {
+            name: name.clone(),
+            tools: tools.get(name).copied().unwrap_or_default(),
+            about: about(offer),
+            instructions: offer.instructions.clone(),
+            dropped: if hides { Vec::new() } else { offer.dropped().cloned().collect() },
+        })
+        .collect()
+    }
+
+    /// Whether the tools that are listed are the same for everyone.
+    pub fn is_public(&self) -> bool {
+        !self.inner.policy.distinguishes_callers() && self.snapshot.is_public(Kind::Tool)
+    }
+
+    /// Whether entries look as if the only upstream were called without a gateway.
+    pub fn is_transparent(&self) -> bool {
+        self.inner.config.naming == Naming::Transparent
+    }
+
+    /// How long lists may be kept.
+    pub fn ttl(&self) -> Duration {
+        self.inner.config.list_ttl
     }
 
     /// The way to what a request asks for. Waits for the lists of an upstream that is still starting when the name may be one of its.
@@ -237,6 +305,14 @@ impl View {
         }
         (!text.is_empty()).then(|| format!("Tools are named <server>{}<tool>.\n{text}", naming::SEPARATOR))
     }
+}
+
+/// What an upstream says of itself in a few words: its description, else its title, else how its instructions begin.
+fn about(offer: &Offer) -> String {
+    let info = offer.server_info.object().unwrap_or_default();
+    let name = info.string("name").unwrap_or_default();
+    let own = |member: &str| info.string(member).filter(|text| !text.trim().is_empty() && *text != name);
+    own("description").or_else(|| offer.instructions.clone()).or_else(|| own("title")).unwrap_or_default()
 }
 
 fn section(upstream: &UpstreamName, instructions: &str) -> String {

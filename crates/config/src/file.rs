@@ -9,6 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::search::{Presentation, Search};
 use crate::units;
 use crate::written::{Pairs, Text};
 
@@ -25,6 +26,10 @@ pub(crate) struct File {
     pub(crate) listen: Vec<Text>,
     /// How the tools and prompts of upstreams are named for clients.
     pub(crate) names: Names,
+    /// How tools are shown to clients. An endpoint can ask for another presentation: `/mcp?view=search`.
+    pub(crate) presentation: Presentation,
+    /// How tools are found, and what stands beside the three that find them.
+    pub(crate) search: Search,
     /// Further hosts that clients may ask for, when the gateway stands behind a name or a reverse proxy. Loopback
     /// names and the addresses listened on are always allowed; others are refused (DNS rebinding).
     #[schemars(example = serde_json::json!(["mcp.example.com"]))]
@@ -359,6 +364,8 @@ impl Default for File {
         File {
             listen: vec![Text::from("127.0.0.1:8665")],
             names: Names::default(),
+            presentation: Presentation::default(),
+            search: Search::default(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             state_dir: None,

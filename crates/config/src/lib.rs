@@ -34,6 +34,7 @@ mod upstream;
 
 mod fault;
 mod load;
+mod search;
 mod secret;
 mod settings;
 mod show;
@@ -43,8 +44,9 @@ pub use file::{Builtin, Era, Limits, Log, LogFormat, LogLevel, Names, Restart, T
 pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
 pub use node::Place;
 pub use places::{CONFIG_VARIABLE, Found, find, home};
+pub use search::{Findable, Presentation};
 pub use secret::Secret;
-pub use settings::{Origin, Settings, ToolFilter, Transport, UpstreamSettings};
+pub use settings::{Origin, Pinned, SearchSettings, Settings, ToolFilter, Transport, UpstreamSettings};
 pub use sources::Sources;
 
 #[cfg(test)]

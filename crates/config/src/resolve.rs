@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::fault::Report;
 use crate::file::{File, Names};
 use crate::node::{Node, Spot, Tree};
+use crate::search;
 use crate::settings::{Origin, Settings, UpstreamSettings};
 use crate::shape::Lost;
 use crate::show::brief;
@@ -57,6 +58,8 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
     Settings {
         listen,
         names: file.names,
+        presentation: file.presentation,
+        search: search::resolve(file.search, report),
         allowed_hosts: texts(&file.allowed_hosts, "a host", report, host),
         allowed_origins: texts(&file.allowed_origins, "an origin", report, origin),
         state_dir: file.state_dir.map(|dir| context.sources.resolve(context.base, &dir.value)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::file::{Builtin, Era, Limits, Log, Names, Restart, Timeouts};
 use crate::node::Place;
+use crate::search::{Findable, Presentation};
 use crate::secret::Secret;
 
 /// Everything that a config file decides.
@@ -15,6 +16,10 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// How tools and prompts are named for clients.
     pub names: Names,
+    /// How tools are shown, unless endpoint or client say otherwise.
+    pub presentation: Presentation,
+    /// How tools are found.
+    pub search: SearchSettings,
     /// Hosts allowed beyond loopback and the addresses listened on: `name` (any port) or `name:port`, in lower case.
     pub allowed_hosts: Vec<String>,
     /// Web origins allowed beyond loopback, as `scheme://host[:port]` in lower case.
@@ -34,6 +39,29 @@ pub struct Settings {
     /// What the operator may want to know though it is no fault, as lines with their places.
     pub notes: Vec<String>,
 }
+
+/// How tools are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchSettings {
+    /// Up to so many tokens, `auto` lists tools directly.
+    pub budget: usize,
+    /// The tools that are listed in any case.
+    pub pinned: Pinned,
+    /// Whether calls that only read have a tool of their own.
+    pub split_calls: bool,
+    /// Whether slips that can mean only one thing are understood.
+    pub lenient: bool,
+    /// How many tokens an answer may have, about.
+    pub answer_tokens: usize,
+    /// What can be found, each once.
+    pub include: Vec<Findable>,
+    /// Presentations by the name of a legacy client, in lower case, each name once.
+    pub clients: Vec<(String, Presentation)>,
+}
+
+/// Tools that are listed beside the surface, by their public names; `*` stands for any characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pinned(pub Vec<String>);
 
 /// One MCP server behind the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +148,15 @@ impl ToolFilter {
     pub fn permits(&self, tool: &str) -> bool {
         let allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|pattern| matches(pattern, tool)));
         allowed && !self.deny.iter().any(|pattern| matches(pattern, tool))
+    }
+}
+
+// === impl Pinned ===
+
+impl Pinned {
+    /// Whether the tool of this public name is one of them.
+    pub fn has(&self, tool: &str) -> bool {
+        self.0.iter().any(|pattern| matches(pattern, tool))
     }
 }
 

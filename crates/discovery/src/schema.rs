@@ -16,6 +16,8 @@ const MAX_STEPS: usize = 3_000;
 const MAX_DEPTH: usize = 16;
 /// No schema has more keywords; what has may be data.
 const MAX_KEYWORDS: usize = 200;
+/// Limits of so many characters and more are not shown; the check of arguments still holds them.
+const LONG_TEXT: u64 = 40;
 /// A longer name or value is no part of a signature.
 const MAX_WORD: usize = 200;
 /// Nor is a longer default.
@@ -260,7 +262,8 @@ impl Reader<'_> {
             format: format.filter(is_word).filter(|format| !NO_FORMATS.contains(format)).map(str::to_owned),
             // Nearly every string that must not be empty would say so, and nobody sends an empty one on purpose.
             min: node.get("minLength").and_then(Node::as_count).filter(|min| *min > 1),
-            max: node.get("maxLength").and_then(Node::as_count),
+            // What a text is at most, it usually is; a limit that one could meet by chance is worth its tokens.
+            max: node.get("maxLength").and_then(Node::as_count).filter(|max| *max < LONG_TEXT),
             pattern: pattern.filter(|pattern| is_showable(pattern)).map(str::to_owned),
         }
     }

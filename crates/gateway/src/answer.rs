@@ -2,11 +2,13 @@
 //!
 //! Source: 2026-07-28 `server/discover`, `server/utilities/pagination`, `server/utilities/caching`.
 
-use toolgate_catalog::View;
+use toolgate_catalog::{About, BadCursor, Page, View};
+use toolgate_identity::Presented;
 use toolgate_protocol::{Json, Kind, Method, Object, Revision, meta};
 
 use crate::error::Error;
 use crate::exchange::Request;
+use crate::present::Presenter;
 
 /// How long clients may keep what the gateway says of itself; short, since upstreams come and go.
 const DISCOVER_TTL_MS: u64 = 60_000;
@@ -15,9 +17,15 @@ const DISCOVER_TTL_MS: u64 = 60_000;
 const MISSING: &str = "io.toolgate/missing";
 
 /// Answers discover and the lists.
-pub(crate) fn answer(view: &View, request: &Request) -> Result<Json, Error> {
+pub(crate) fn answer(
+    view: &View,
+    presenter: &Presenter,
+    presented: &Presented,
+    request: &Request,
+) -> Result<Json, Error> {
     match request.method {
-        Method::Discover => Ok(discover(view)),
+        Method::Discover => Ok(discover(about(view, presenter, presented))),
+        Method::ToolsList if presenter.shown(view, presented).as_search => surface(view, presenter, presented, request),
         Method::ToolsList => list(view, Kind::Tool, request),
         Method::PromptsList => list(view, Kind::Prompt, request),
         Method::ResourcesList => list(view, Kind::Resource, request),
@@ -26,8 +34,16 @@ pub(crate) fn answer(view: &View, request: &Request) -> Result<Json, Error> {
     }
 }
 
-fn discover(view: &View) -> Json {
-    let about = view.about();
+/// What the gateway says of itself to a client that is shown the view in this way.
+pub(crate) fn about(view: &View, presenter: &Presenter, presented: &Presented) -> About {
+    let mut about = view.about();
+    if presenter.shown(view, presented).as_search {
+        about.instructions = Some(presenter.instructions(view));
+    }
+    about
+}
+
+fn discover(about: About) -> Json {
     let revisions: Vec<&str> = Revision::MODERN.iter().map(|revision| revision.as_str()).collect();
     let mut result = Object::new()
         .with("resultType", Json::literal("\"complete\""))
@@ -43,8 +59,28 @@ fn discover(view: &View) -> Json {
         .to_json()
 }
 
+/// The tools of the surface, and those that are pinned beside them.
+fn surface(view: &View, presenter: &Presenter, presented: &Presented, request: &Request) -> Result<Json, Error> {
+    if request.params.get("cursor").is_some() {
+        return Err(Error::BadCursor(BadCursor::default()));
+    }
+    let definitions = presenter.definitions(view);
+    // The surface itself is the same for everyone. What is pinned is not, nor is what a budget makes of a caller's view.
+    let is_fixed = definitions.len() == presenter.config.surface.tools().len() && presenter.is_asked(presented);
+    let page = Page {
+        definitions: Json::array_of(&definitions),
+        next: None,
+        ttl: view.ttl(),
+        public: is_fixed || view.is_public(),
+    };
+    Ok(written(view, Kind::Tool, page))
+}
+
 fn list(view: &View, kind: Kind, request: &Request) -> Result<Json, Error> {
-    let page = view.list(kind, request.params.get("cursor"))?;
+    Ok(written(view, kind, view.list(kind, request.params.get("cursor"))?))
+}
+
+fn written(view: &View, kind: Kind, page: Page) -> Json {
     let mut result =
         Object::new().with("resultType", Json::literal("\"complete\"")).with(kind.list_member(), page.definitions);
     if let Some(next) = &page.next {
@@ -57,9 +93,9 @@ fn list(view: &View, kind: Kind, request: &Request) -> Result<Json, Error> {
         meta.set(MISSING, reasons.to_json());
     }
     let ttl = u64::try_from(page.ttl.as_millis()).unwrap_or(u64::MAX);
-    Ok(result
+    result
         .with("ttlMs", Json::integer(ttl))
         .with("cacheScope", Json::literal(if page.public { "\"public\"" } else { "\"private\"" }))
         .with("_meta", meta.to_json())
-        .to_json())
+        .to_json()
 }

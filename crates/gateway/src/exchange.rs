@@ -4,22 +4,28 @@
 //! the order cannot be got wrong: a view needs a caller, a route needs a view, and an upstream is reached by a route alone.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use toolgate_catalog::{About, Catalog, UpstreamStatus};
-use toolgate_identity::{Identity, Presented};
+use toolgate_catalog::{About, Catalog, UpstreamStatus, View};
+use toolgate_discovery::surface::SurfaceTool;
+use toolgate_identity::{Caller, Identity, Presented};
 use toolgate_protocol::{Json, Method, Object, Reply};
 
 use crate::answer;
+use crate::costs::{self, Costs, PresentationStatus};
 use crate::error::{Blame, Error};
-use crate::listen::{self, Logs};
+use crate::listen::{self, Logs, ToolsWatch};
+use crate::present::{self, Presenter};
+use crate::surface;
 
 /// The gateway: everything between the transports and the upstreams.
 pub struct Gateway {
     identity: Identity,
     catalog: Catalog,
+    presenter: Arc<Presenter>,
     closing: watch::Sender<bool>,
 }
 
@@ -48,8 +54,12 @@ enum AnsweredBy {
 
 impl Gateway {
     /// A gateway in front of a catalog.
-    pub fn new(identity: Identity, catalog: Catalog) -> Self {
-        Self { identity, catalog, closing: watch::Sender::new(false) }
+    pub fn new(identity: Identity, catalog: Catalog, presentation: present::Config) -> Self {
+        let presenter = Arc::new(Presenter::new(presentation));
+        if presenter.may_search() {
+            catalog.expect_searches();
+        }
+        Self { identity, catalog, presenter, closing: watch::Sender::new(false) }
     }
 
     /// Answers one request. Never fails and never panics: what goes wrong is an error in the reply.
@@ -68,17 +78,23 @@ impl Gateway {
             AnsweredBy::Gateway => {
                 self.catalog.settled().await;
                 let view = self.catalog.view(&caller);
-                answer::answer(&view, &request).map(|result| Reply::done(Ok(result)))
+                answer::answer(&view, &self.presenter, presented, &request).map(|result| Reply::done(Ok(result)))
             }
             AnsweredBy::Watch => {
                 // Before anything else, so that no change falls between the acknowledgement and the first look.
                 let changes = self.catalog.changes();
                 self.catalog.settled().await;
                 let view = self.catalog.view(&caller);
-                listen::listen(&view, changes, self.closing.subscribe(), request).await
+                let tools = ToolsWatch::new(view.clone(), self.presenter.clone(), presented.clone());
+                listen::listen(&view, changes, tools, self.closing.subscribe(), request).await
             }
             AnsweredBy::Upstream => {
                 let view = self.catalog.view(&caller);
+                if let Some(tool) = self.surface_tool(&view, presented, &request) {
+                    self.catalog.settled().await;
+                    // Boxed, so that every other call's future need not have room for it.
+                    return Box::pin(surface::answer(&self.presenter, view.now(), tool, request)).await;
+                }
                 let route = view.resolve(&request.method, &request.params).await?;
                 if let Some(headers) = &request.param_headers
                     && let Some(fault) = route.param_header_fault(&request.params, headers)
@@ -97,11 +113,19 @@ impl Gateway {
         }
     }
 
+    /// The tool of the surface that a request calls, if it calls one.
+    fn surface_tool(&self, view: &View, presented: &Presented, request: &Request) -> Option<SurfaceTool> {
+        if request.method != Method::ToolsCall {
+            return None;
+        }
+        self.presenter.surface_tool(view, presented, &request.params.string("name")?)
+    }
+
     /// What the gateway says of itself to this client.
     pub async fn about(&self, presented: &Presented) -> Result<About, Error> {
         let caller = self.identity.identify(presented).await?;
         self.catalog.settled().await;
-        Ok(self.catalog.view(&caller).about())
+        Ok(answer::about(&self.catalog.view(&caller), &self.presenter, presented))
     }
 
     /// Log messages of upstreams that belong to no call.
@@ -112,6 +136,19 @@ impl Gateway {
     /// How each upstream is doing.
     pub fn status(&self) -> Vec<UpstreamStatus> {
         self.catalog.status()
+    }
+
+    /// How a client that asks for nothing is shown the tools, and why.
+    pub async fn presentation(&self) -> Result<PresentationStatus, Error> {
+        let (presenter, view) = (self.presenter.clone(), self.catalog.view(&Caller::anonymous()));
+        let counted = tokio::task::spawn_blocking(move || costs::presentation(&presenter, &view)).await;
+        counted.map_err(|error| Error::Internal(format!("counting failed: {error}")))
+    }
+
+    /// What the tools cost a model, directly and through the surface.
+    pub async fn costs(&self) -> Result<Costs, Error> {
+        self.catalog.settled().await;
+        costs::costs(&self.presenter, &self.catalog.view(&Caller::anonymous())).await
     }
 
     /// Whether every upstream has come up or failed.

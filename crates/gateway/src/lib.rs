@@ -1,13 +1,18 @@
-//! The request path. [`exchange`] is the whole of it, top to bottom; the other files are its steps.
+//! The request path. [`exchange`] is the whole of it, top to bottom; the other files are its steps. [`present`] decides what
+//! a client is shown, `surface` answers where that is the three tools that stand for all others.
 //!
 //! Here everything is of the modern era: a request says all it has to say, an answer is one [`Reply`](toolgate_protocol::Reply).
 //! Legacy clients are made modern by the transport, legacy upstreams by `toolgate-upstream` (law 3).
 
 mod answer;
+mod costs;
 mod error;
 pub mod exchange;
 mod listen;
+pub mod present;
+mod surface;
 
+pub use costs::{Costs, PresentationStatus, UpstreamCost};
 pub use error::{Blame, Error};
 pub use exchange::{Gateway, Request};
 pub use listen::Logs;

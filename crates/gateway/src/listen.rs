@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use toolgate_catalog::{Change, View};
+use toolgate_identity::Presented;
 use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, meta};
 
 use crate::error::Error;
 use crate::exchange::Request;
+use crate::present::{Listing, Presenter};
 
 /// The most resources one listen may name.
 const MAX_RESOURCES: usize = 1_000;
@@ -23,6 +25,14 @@ const QUEUE: usize = 64;
 struct Filter {
     lists: Vec<Kind>,
     resources: HashSet<Arc<str>>,
+}
+
+/// What a client sees of the tools, so that one that sees the surface is not told of changes that it does not see.
+pub(crate) struct ToolsWatch {
+    view: View,
+    presenter: Arc<Presenter>,
+    presented: Presented,
+    seen: Listing,
 }
 
 /// The lists that can be listened to, by the member that asks for them and the notification that tells of them.
@@ -39,6 +49,7 @@ pub struct Logs(broadcast::Receiver<Change>);
 pub(crate) async fn listen(
     view: &View,
     changes: broadcast::Receiver<Change>,
+    tools: ToolsWatch,
     closing: watch::Receiver<bool>,
     request: Request,
 ) -> Result<Reply, Error> {
@@ -72,7 +83,7 @@ pub(crate) async fn listen(
     let first = Event::Notification(Notification::new(Method::Acknowledged, acknowledged));
     sender.try_send(first).map_err(|_| Error::Internal("a new queue is full".into()))?;
     tokio::spawn(async move {
-        tell(filter, changes, closing, subscription, sender).await;
+        tell(filter, changes, tools, closing, subscription, sender).await;
         drop(watches);
     });
     Ok(Reply::stream(events, OnDrop::default()))
@@ -92,6 +103,7 @@ fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
 async fn tell(
     filter: Filter,
     mut changes: broadcast::Receiver<Change>,
+    mut tools: ToolsWatch,
     mut closing: watch::Receiver<bool>,
     subscription: Json,
     sender: mpsc::Sender<Event>,
@@ -101,6 +113,7 @@ async fn tell(
             () = sender.closed() => return,
             _ = closing.wait_for(|closing| *closing) => break,
             change = changes.recv() => match change {
+                Ok(Change::List(Kind::Tool)) if !tools.has_changed() => continue,
                 Ok(change) => filter.notification(change).into_iter().collect(),
                 Err(broadcast::error::RecvError::Lagged(_)) => filter.everything(),
                 Err(broadcast::error::RecvError::Closed) => break,
@@ -169,6 +182,22 @@ impl Filter {
 fn list_changed(kind: Kind) -> Option<Notification> {
     let (_, _, method) = LISTS.iter().find(|(listed, _, _)| *listed == kind)?;
     Some(Notification::new(method.clone(), Object::new()))
+}
+
+// === impl ToolsWatch ===
+
+impl ToolsWatch {
+    pub(crate) fn new(view: View, presenter: Arc<Presenter>, presented: Presented) -> Self {
+        let seen = presenter.listing(&view, &presented);
+        Self { view, presenter, presented, seen }
+    }
+
+    /// Whether the client's list of tools is another one than when this was last asked.
+    fn has_changed(&mut self) -> bool {
+        self.view = self.view.now();
+        let now = self.presenter.listing(&self.view, &self.presented);
+        std::mem::replace(&mut self.seen, now).is_stale(now)
+    }
 }
 
 // === impl Logs ===

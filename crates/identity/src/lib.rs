@@ -6,11 +6,19 @@
 
 use std::sync::Arc;
 
-/// What a request shows of its sender.
+use toolgate_protocol::Presentation;
+
+/// What a request shows of its sender, and by which way it came.
 #[derive(Clone, Debug, Default)]
 pub struct Presented {
     /// The address it came from; absent over stdio.
     pub address: Option<std::net::IpAddr>,
+    /// The presentation that its endpoint asks for, such as with `?view=search`.
+    pub presentation: Option<Presentation>,
+    /// The name under which its client introduced itself once for all its requests. Clients whose every request stands
+    /// alone never do: for them, what is listed may depend on endpoint and authorization and on nothing else (2026-07-28
+    /// `server/tools`).
+    pub introduced_as: Option<Arc<str>>,
 }
 
 /// The identity behind a request.

@@ -5,7 +5,8 @@
 //!
 //! In reading order: [`json`] is that text, [`object`] its members, [`message`] the JSON-RPC envelope, [`method`] and
 //! [`code`] its vocabulary, [`revision`] and [`meta`] what a modern request says of itself, [`header`] what HTTP repeats of
-//! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] and [`subject`] who and what is meant.
+//! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] and [`subject`] who and what is
+//! meant, [`presentation`] how it is shown.
 
 pub mod code;
 pub mod header;
@@ -16,6 +17,7 @@ pub mod meta;
 pub mod method;
 pub mod name;
 pub mod object;
+pub mod presentation;
 pub mod refusal;
 pub mod reply;
 pub mod revision;
@@ -28,6 +30,7 @@ pub use message::{Id, Message, Notification, Request, Response};
 pub use method::Method;
 pub use name::UpstreamName;
 pub use object::{Member, Object};
+pub use presentation::Presentation;
 pub use reply::{Event, OnDrop, Outcome, Reply};
 pub use revision::{Era, Revision};
 pub use subject::{Kind, Subject};

@@ -20,6 +20,8 @@ Examples:
   toolgate serve --config ~/.cursor/mcp.json      serve the servers that Cursor has
   toolgate stdio                                  be the MCP server of one client, over stdin and stdout
   toolgate tools                                  what a running gateway offers
+  toolgate search 'time in another city'          what a model would find
+  toolgate tokens                                 what the tools cost a model, and when search pays
   toolgate call time__current_time zone=Europe/Rome  call a tool
   toolgate check my.yaml                          everything that is wrong with a config
   toolgate defaults > toolgate.yaml               begin a config: every key, its default, what it means";
@@ -43,6 +45,10 @@ pub(crate) enum Command {
     Tools(Tools),
     /// Call a tool of a running gateway, or of a config.
     Call(Call),
+    /// Search the tools of a running gateway, or of a config, as a model would.
+    Search(Search),
+    /// Count what the tools of a running gateway, or of a config, cost a model: listed directly, and through search.
+    Tokens(Tokens),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -96,7 +102,17 @@ pub(crate) struct Serve {
     #[arg(short, long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
     #[command(flatten)]
+    pub(crate) view: View,
+    #[command(flatten)]
     pub(crate) log: Log,
+}
+
+/// How to show the tools.
+#[derive(clap::Args, Default)]
+pub(crate) struct View {
+    /// Show the tools like this instead of as the config says: direct, search, auto.
+    #[arg(long, value_name = "PRESENTATION")]
+    pub(crate) view: Option<String>,
 }
 
 /// `stdio`.
@@ -105,6 +121,8 @@ pub(crate) struct Stdio {
     /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) view: View,
     #[command(flatten)]
     pub(crate) log: Log,
 }
@@ -155,6 +173,48 @@ pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) gateway: Gateway,
     /// Print the result as the server sent it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `search`.
+#[derive(clap::Args)]
+pub(crate) struct Search {
+    /// What is needed, in plain words; several needs are searched for at once. Without one: the servers.
+    #[arg(value_name = "NEED")]
+    pub(crate) needs: Vec<String>,
+    /// Only tools of this server.
+    #[arg(short, long)]
+    pub(crate) server: Option<String>,
+    /// At most so many for each need.
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(crate) limit: Option<u32>,
+    /// Say why each tool was found, word by word.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+    /// Print the result as the gateway sent it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tokens`.
+#[derive(clap::Args)]
+pub(crate) struct Tokens {
+    /// The address of a running gateway. Default: where the config says that it listens.
+    #[arg(short, long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) url: Option<String>,
+    /// Start the servers of this config for as long as the command takes, instead of asking a running gateway.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The rest of the context, such as the host's own prompt: each search is a turn more that reads it again.
+    #[arg(long, value_name = "TOKENS", default_value_t = 10_000)]
+    pub(crate) context: usize,
+    /// How many calls one search prepares.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) calls_per_search: usize,
+    /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

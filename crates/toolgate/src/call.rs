@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use toolgate_protocol::{Json, Method, Object, meta};
+use toolgate_protocol::{Json, Method, Object, Presentation, meta};
 
 use crate::args;
 use crate::endpoint::{Endpoint, outcome, refused};
@@ -13,7 +13,7 @@ use crate::{Failure, Outcome};
 
 /// Calls a tool.
 pub(crate) async fn call(options: args::Call) -> Outcome {
-    let endpoint = Endpoint::open(&options.gateway).await?;
+    let endpoint = Endpoint::open(&options.gateway, Presentation::Direct).await?;
     let called = call_on(&endpoint, &options).await;
     endpoint.close().await;
     called

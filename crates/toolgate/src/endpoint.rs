@@ -1,12 +1,14 @@
-//! Where `tools` and `call` ask: a running gateway, or a config whose servers run for as long as the command takes.
+//! Where `tools`, `call` and `search` ask: a running gateway, or a config whose servers run for as long as the command takes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpStream;
-use toolgate_app::{Gateway, Request, build, start_logging};
-use toolgate_protocol::{Event, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName};
+use toolgate_app::{Gateway, Presented, Request, build, start_logging};
+use toolgate_protocol::{
+    Event, Json, Method, Object, Outcome, Presentation, Reply, Revision, RpcError, UpstreamName, meta,
+};
 use toolgate_upstream::{Backoff, Call, EraPin, Host, HttpConfig, Limits, Timeouts, Transport, Upstream, own_meta};
 
 use crate::Failure;
@@ -20,17 +22,17 @@ const MAX_PAGES: usize = 1_000;
 pub(crate) enum Endpoint {
     /// A server at a URL.
     Remote(Arc<Upstream>),
-    /// A gateway in this process.
-    Local(Arc<Gateway>),
+    /// A gateway in this process, and how it is to show its tools.
+    Local(Arc<Gateway>, Presented),
 }
 
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// The gateway that the options mean.
-    pub(crate) async fn open(options: &args::Gateway) -> Result<Self, Failure> {
+    /// The gateway that the options mean, with its tools shown like this.
+    pub(crate) async fn open(options: &args::Gateway, view: Presentation) -> Result<Self, Failure> {
         if let Some(url) = &options.url {
-            return Self::remote(url).await;
+            return Self::remote(&with_view(url, view)).await;
         }
         let loaded = settings::load(options.config.as_deref())?;
         let mut quiet = loaded.settings.log.clone();
@@ -40,10 +42,10 @@ impl Endpoint {
             && let Some(address) = loaded.settings.listen.first()
             && TcpStream::connect(address).await.is_ok()
         {
-            return Self::remote(&format!("http://{address}/mcp")).await;
+            return Self::remote(&with_view(&format!("http://{address}/mcp"), view)).await;
         }
         let built = build(&loaded.settings, &settings::surroundings())?;
-        Ok(Self::Local(built.gateway))
+        Ok(Self::Local(built.gateway, Presented { presentation: Some(view), ..Presented::default() }))
     }
 
     async fn remote(url: &str) -> Result<Self, Failure> {
@@ -73,12 +75,16 @@ impl Endpoint {
 
     /// Sends a request.
     pub(crate) async fn send(&self, method: Method, mut params: Object) -> Reply {
-        params.set("_meta", own_meta(Revision::LATEST_MODERN).to_json());
+        meta::edit(&mut params, |meta| {
+            for member in own_meta(Revision::LATEST_MODERN).into_members() {
+                meta.set(member.name(), member.value.clone());
+            }
+        });
         match self {
             Self::Remote(upstream) => upstream.send(Call { method, params, param_headers: Vec::new() }).await,
-            Self::Local(gateway) => {
+            Self::Local(gateway, presented) => {
                 let request = Request { id: Json::literal("1"), method, params, param_headers: None };
-                gateway.handle(&Default::default(), request).await
+                gateway.handle(presented, request).await
             }
         }
     }
@@ -104,8 +110,17 @@ impl Endpoint {
     pub(crate) async fn close(self) {
         match self {
             Self::Remote(upstream) => upstream.stop().await,
-            Self::Local(gateway) => gateway.stop(Duration::from_secs(10)).await,
+            Self::Local(gateway, _) => gateway.stop(Duration::from_secs(10)).await,
         }
+    }
+}
+
+/// The same URL, which asks for a presentation unless it does so already. Servers that are no toolgate ignore it.
+fn with_view(url: &str, view: Presentation) -> String {
+    match url.split_once('?') {
+        Some((_, query)) if query.split('&').any(|pair| pair.starts_with("view=")) => url.to_owned(),
+        Some(_) => format!("{url}&view={view}"),
+        None => format!("{url}?view={view}"),
     }
 }
 

@@ -10,9 +10,12 @@ mod check;
 mod endpoint;
 mod paste;
 mod screen;
+mod search;
 mod serve;
 mod settings;
 mod status;
+mod tokens;
+mod told;
 mod tools;
 
 use std::process::ExitCode;
@@ -71,6 +74,8 @@ fn run(args: Args) -> Outcome {
         Command::Status(options) => in_runtime(status::status(options)),
         Command::Tools(options) => in_runtime(tools::tools(options)),
         Command::Call(options) => in_runtime(call::call(options)),
+        Command::Search(options) => in_runtime(search::search(options)),
+        Command::Tokens(options) => in_runtime(tokens::tokens(options)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "toolgate", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

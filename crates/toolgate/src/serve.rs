@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use toolgate_app::{Gateway, StopSignals, UpstreamStatus, build, start, start_logging};
+use toolgate_app::{Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
 
 use crate::Outcome;
 use crate::args;
@@ -25,6 +25,7 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
     settings::override_log(&mut loaded.settings, &options.log)?;
+    settings::override_view(&mut loaded.settings, &options.view)?;
     if !options.listen.is_empty() {
         loaded.settings.listen = options.listen;
     }
@@ -63,13 +64,14 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
     settings::override_log(&mut loaded.settings, &options.log)?;
+    settings::override_view(&mut loaded.settings, &options.view)?;
     start_logging(&loaded.settings.log);
     let built = build(&loaded.settings, &settings::surroundings())?;
     let gateway = built.gateway.clone();
     let grace = loaded.settings.timeouts.shutdown;
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let served = tokio::select! {
-        served = toolgate_app::serve_stdio(gateway.clone(), input, output, built.pipe, grace) => served,
+        served = toolgate_app::serve_stdio(gateway.clone(), Presented::default(), input, output, built.pipe, grace) => served,
         _ = stop.requested() => Ok(()),
     };
     gateway.stop(grace).await;
@@ -126,6 +128,9 @@ async fn show_start(gateway: std::sync::Arc<Gateway>, url: String, paint: Paint)
         tokio::time::sleep(LOOK).await;
     }
     clear_progress();
+    if let Ok(presentation) = gateway.presentation().await {
+        say(&format!("  {} {} ({})\n", paint.dim("tools are shown as"), presentation.shown, presentation.why));
+    }
     say(&format!("\n{}", paste::lines(&url, paint)));
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use toolgate_app::Surroundings;
-use toolgate_config::{Found, LogFormat, LogLevel, Settings, Sources};
+use toolgate_config::{Found, LogFormat, LogLevel, Presentation, Settings, Sources};
 
 use crate::Failure;
 use crate::args;
@@ -58,6 +58,19 @@ pub(crate) fn override_log(settings: &mut Settings, log: &args::Log) -> Result<(
             "human" => LogFormat::Human,
             "json" => LogFormat::Json,
             other => return Err(anyhow::anyhow!("--log-format {other}: choose auto, human or json").into()),
+        };
+    }
+    Ok(())
+}
+
+/// Puts what the command line says of the presentation in the place of what the config says.
+pub(crate) fn override_view(settings: &mut Settings, view: &args::View) -> Result<(), Failure> {
+    if let Some(word) = &view.view {
+        settings.presentation = match word.as_str() {
+            "direct" => Presentation::Direct,
+            "search" => Presentation::Search,
+            "auto" => Presentation::Auto,
+            other => return Err(anyhow::anyhow!("--view {other}: choose direct, search or auto").into()),
         };
     }
     Ok(())

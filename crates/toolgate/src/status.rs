@@ -1,16 +1,18 @@
 //! `status`: how a running gateway and its upstreams are doing.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
+use crate::Outcome;
 use crate::args;
 use crate::screen::{Paint, harmless, table};
-use crate::settings;
-use crate::{Failure, Outcome};
+use crate::told;
+
+/// The first answer after a start counts tokens.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// As the gateway says it; unknown members are left for `--json`.
 #[derive(Deserialize)]
@@ -18,7 +20,18 @@ struct Status {
     version: String,
     uptime_seconds: u64,
     sessions: usize,
+    presentation: Option<Presentation>,
     upstreams: Vec<Upstream>,
+}
+
+#[derive(Deserialize)]
+struct Presentation {
+    shown: String,
+    why: String,
+    tools: usize,
+    tokens: usize,
+    surface_tokens: usize,
+    pinned: usize,
 }
 
 #[derive(Deserialize)]
@@ -51,16 +64,8 @@ struct Dropped {
 
 /// Asks and shows.
 pub(crate) async fn status(options: args::Status) -> Outcome {
-    let address = match &options.url {
-        Some(url) => authority(url)?,
-        None => settings::load(None)?.settings.listen.first().context("no address is configured")?.to_string(),
-    };
-    let text =
-        get(&address, "/status").await.map_err(|error| {
-            Failure::Unavailable(error.context(format!(
-                "no gateway answers at {address}; is `toolgate serve` running? Name another with --url"
-            )))
-        })?;
+    let address = told::address(options.url.as_deref())?;
+    let text = told::get(&address, "/status", ANSWER_WAIT).await?;
     if options.json {
         println!("{}", String::from_utf8_lossy(&text));
         return Ok(ExitCode::SUCCESS);
@@ -77,6 +82,16 @@ fn show(address: &str, status: &Status) {
         "toolgate {} at http://{address}/mcp, up for {} s, {} legacy sessions",
         status.version, status.uptime_seconds, status.sessions
     );
+    if let Some(presentation) = &status.presentation {
+        println!("tools are shown as {} ({})", presentation.shown, presentation.why);
+        println!(
+            "{} tools have {} tokens listed directly, {} through search{}",
+            presentation.tools,
+            presentation.tokens,
+            presentation.surface_tokens,
+            if presentation.pinned > 0 { format!(", with {} pinned", presentation.pinned) } else { String::new() }
+        );
+    }
     let mut rows = vec![["upstream", "state", "era", "tools", "prompts", "resources", ""].map(str::to_owned).to_vec()];
     for upstream in &status.upstreams {
         let era = match (&upstream.era, &upstream.revision) {
@@ -115,25 +130,4 @@ fn show(address: &str, status: &Status) {
             );
         }
     }
-}
-
-/// Host and port of a URL or of what may be one.
-fn authority(url: &str) -> anyhow::Result<String> {
-    let with_scheme = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let uri: http::Uri = with_scheme.parse().with_context(|| format!("`{url}` is no URL"))?;
-    let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
-    Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
-}
-
-async fn get(address: &str, path: &str) -> anyhow::Result<bytes::Bytes> {
-    let ask = async {
-        let stream = tokio::net::TcpStream::connect(address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let request = hyper::Request::get(path).header("host", address).body(Empty::<bytes::Bytes>::new())?;
-        let response = sender.send_request(request).await?;
-        anyhow::ensure!(response.status().is_success(), "it answers {}", response.status());
-        Ok(response.into_body().collect().await?.to_bytes())
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(5), ask).await.context("no answer within 5 s")?
 }

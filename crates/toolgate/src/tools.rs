@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use toolgate_protocol::Json;
+use toolgate_protocol::{Json, Presentation};
 
 use crate::Outcome;
 use crate::args;
@@ -14,7 +14,7 @@ const WIDTH: usize = 90;
 
 /// Lists tools.
 pub(crate) async fn tools(options: args::Tools) -> Outcome {
-    let endpoint = Endpoint::open(&options.gateway).await?;
+    let endpoint = Endpoint::open(&options.gateway, Presentation::Direct).await?;
     let tools = endpoint.tools().await;
     endpoint.close().await;
     let tools = tools?;

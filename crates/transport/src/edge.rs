@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
-use toolgate_protocol::{Message, RpcError, code};
+use toolgate_protocol::{Message, Presentation, RpcError, code};
 
 use crate::body::{self, Body};
 use crate::conversation::PipeLimits;
@@ -107,6 +107,10 @@ impl Edge {
 
     async fn route(&self, presented: &Presented, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let presented = &match asked_for(parts.uri.query()) {
+            Ok(presentation) => Presented { presentation, ..presented.clone() },
+            Err(refused) => return rescue::invalid(StatusCode::BAD_REQUEST, refused),
+        };
         match (parts.uri.path(), &parts.method) {
             ("/mcp", &Verb::POST) => self.take(presented, &parts, body).await,
             ("/mcp", _) if modern::names_modern_revision(&parts.headers) => not_allowed("POST"),
@@ -119,8 +123,9 @@ impl Edge {
             (MESSAGES, &Verb::POST) => self.take_for_stream(&parts, body).await,
             ("/healthz", &Verb::GET) => rescue::text("ok\n"),
             ("/readyz", &Verb::GET) => self.ready(),
-            ("/status", &Verb::GET) => self.status(presented),
-            ("/sse" | "/healthz" | "/readyz" | "/status", _) => not_allowed("GET"),
+            ("/status", &Verb::GET) => Box::pin(self.status(presented)).await,
+            ("/tokens", &Verb::GET) => Box::pin(self.tokens(presented)).await,
+            ("/sse" | "/healthz" | "/readyz" | "/status" | "/tokens", _) => not_allowed("GET"),
             (MESSAGES, _) => not_allowed("POST"),
             _ => rescue::invalid(StatusCode::NOT_FOUND, "nothing is here; MCP is at /mcp"),
         }
@@ -212,31 +217,59 @@ impl Edge {
     }
 
     /// How the gateway and its upstreams are doing, for whoever sits at this machine.
-    fn status(&self, presented: &Presented) -> Response<Body> {
-        if !presented.address.is_some_and(|address| address.to_canonical().is_loopback()) {
-            return rescue::invalid(StatusCode::FORBIDDEN, "the status is shown on this machine only");
-        }
+    async fn status(&self, presented: &Presented) -> Response<Body> {
         #[derive(serde::Serialize)]
         struct Status {
             version: &'static str,
             uptime_seconds: u64,
             sessions: usize,
+            presentation: Option<toolgate_gateway::PresentationStatus>,
             upstreams: Vec<toolgate_gateway::UpstreamStatus>,
         }
-        let status = Status {
-            version: env!("CARGO_PKG_VERSION"),
-            uptime_seconds: self.started.elapsed().as_secs(),
-            sessions: self.sessions.len(),
-            upstreams: self.gateway.status(),
+        let status = || async {
+            Ok(Status {
+                version: env!("CARGO_PKG_VERSION"),
+                uptime_seconds: self.started.elapsed().as_secs(),
+                sessions: self.sessions.len(),
+                presentation: self.gateway.presentation().await.ok(),
+                upstreams: self.gateway.status(),
+            })
         };
-        match serde_json::to_vec(&status) {
+        told(presented, status).await
+    }
+
+    /// What the tools cost a model, likewise.
+    async fn tokens(&self, presented: &Presented) -> Response<Body> {
+        told(presented, || self.gateway.costs()).await
+    }
+}
+
+/// What is told about the gateway to whoever sits at this machine, and to nobody else.
+async fn told<T: serde::Serialize, F: Future<Output = Result<T, toolgate_gateway::Error>>>(
+    presented: &Presented,
+    what: impl FnOnce() -> F,
+) -> Response<Body> {
+    if !presented.address.is_some_and(|address| address.to_canonical().is_loopback()) {
+        return rescue::invalid(StatusCode::FORBIDDEN, "this is told on the gateway's own machine only");
+    }
+    let failed = |error: RpcError| rescue::refuse(StatusCode::INTERNAL_SERVER_ERROR, None, error);
+    match what().await {
+        Ok(told) => match serde_json::to_vec(&told) {
             Ok(text) => rescue::json(StatusCode::OK, text.into()),
-            Err(error) => rescue::refuse(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                None,
-                RpcError::new(code::INTERNAL_ERROR, error.to_string()),
-            ),
-        }
+            Err(error) => failed(RpcError::new(code::INTERNAL_ERROR, error.to_string())),
+        },
+        Err(error) => failed(error.to_rpc()),
+    }
+}
+
+/// The presentation that a URL asks for with `?view=`.
+fn asked_for(query: Option<&str>) -> Result<Option<Presentation>, &'static str> {
+    let Some(word) = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("view=")) else {
+        return Ok(None);
+    };
+    match Presentation::parse(word) {
+        Some(presentation) => Ok(Some(presentation)),
+        None => Err("`view` in the URL must be direct, search or auto"),
     }
 }
 

@@ -133,7 +133,7 @@ impl Edge {
     ) -> impl GracefulConnection<Error = hyper::Error> + Send + 'static {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = stream.set_nodelay(true);
-        let presented = Presented { address: Some(peer.ip()) };
+        let presented = Presented { address: Some(peer.ip()), ..Presented::default() };
         let edge = self.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (edge, presented) = (edge.clone(), presented.clone());

@@ -25,6 +25,7 @@ const QUEUE: usize = 64;
 /// Serves one client until its input ends, then lets what is in flight finish for at most `grace`.
 pub async fn serve(
     gateway: Arc<Gateway>,
+    presented: Presented,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin + Send + 'static,
     limits: PipeLimits,
@@ -33,7 +34,7 @@ pub async fn serve(
     let (outlet, inlet) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write(inlet, output));
     let read = tokio::select! {
-        read = read(gateway, input, &outlet, limits, grace) => read,
+        read = read(gateway, presented, input, &outlet, limits, grace) => read,
         // Whoever reads no more will not be answered: there is nothing left to do.
         () = outlet.closed() => Ok(()),
     };
@@ -47,12 +48,13 @@ pub async fn serve(
 
 async fn read(
     gateway: Arc<Gateway>,
+    presented: Presented,
     mut input: impl AsyncRead + Unpin,
     outlet: &Outlet,
     limits: PipeLimits,
     grace: Duration,
 ) -> io::Result<()> {
-    let conversation = Arc::new(Conversation::new(gateway.clone(), Presented::default(), outlet.clone(), limits));
+    let conversation = Arc::new(Conversation::new(gateway.clone(), presented, outlet.clone(), limits));
     let mut lines = LineDecoder::new(limits.message);
     let mut running = JoinSet::new();
     loop {

@@ -97,7 +97,7 @@ async fn every_page_of_an_upstream_is_read_and_offered_in_pages() {
         let names: Vec<String> = (0..2500).map(|nth| format!("t{nth}")).collect();
         let script = names.iter().fold(Script::new(era), |script, name| script.entry("tools", &tool(name)));
         let upstream = script.pages_of(400).over(way).await;
-        let gate = Gate::of("up", &upstream).start().await.settled().await;
+        let gate = Gate::of("up", &upstream).config("presentation: direct").start().await.settled().await;
         let client = gate.modern().await;
         let first = client.request("tools/list", json!({})).await.unwrap();
         assert_eq!(first["tools"].as_array().unwrap().len(), 1000, "{era:?} {way:?}");

@@ -8,6 +8,9 @@ use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code};
 
 use super::session::Session;
 
+/// A longer name of a client is none.
+const MAX_CLIENT_NAME: usize = 200;
+
 /// Opens a session and gives the result of `initialize`.
 pub(crate) async fn initialize(
     gateway: &Arc<Gateway>,
@@ -24,6 +27,7 @@ pub(crate) async fn initialize(
         .filter(|capabilities| capabilities.is_object())
         .cloned()
         .unwrap_or(Json::literal("{}"));
+    let presented = &Presented { introduced_as: client_name(params), ..presented.clone() };
     let about = gateway.about(presented).await.map_err(|error| error.to_rpc())?;
 
     let mut offered = about.capabilities;
@@ -39,4 +43,10 @@ pub(crate) async fn initialize(
     let session =
         Session::new(gateway.clone(), presented.clone(), revision, capabilities, params.get("clientInfo").cloned());
     Ok((session, result.to_json()))
+}
+
+/// The name that the client gives itself.
+fn client_name(params: &Object) -> Option<Arc<str>> {
+    let name = params.child("clientInfo")?.string("name")?;
+    (name.len() <= MAX_CLIENT_NAME).then(|| name.into())
 }
