@@ -199,6 +199,11 @@ impl Searchable {
         Hits { entries, matching: found.matching }
     }
 
+    /// How many entries such a search can find.
+    pub fn total(&self, server: Option<&UpstreamName>) -> usize {
+        self.scope(server).len()
+    }
+
     /// Why an entry was found by such a search: what answers each word of the need.
     pub fn explain(&self, need: &str, server: Option<&UpstreamName>, entry: &Entry) -> Vec<Reason> {
         let id = id(entry.subject.kind, &entry.subject.native);

@@ -34,6 +34,8 @@ const EXPECTED_HEADERS: [&str; 14] = [
     "vary",
     "x-accel-buffering",
 ];
+/// What a client calls itself unless a story says otherwise.
+const NAME: &str = "story";
 /// The headers of the connection, which HTTP itself answers with.
 const CONNECTION_HEADERS: [&str; 2] = ["connection", "transfer-encoding"];
 
@@ -41,6 +43,9 @@ const CONNECTION_HEADERS: [&str; 2] = ["connection", "transfer-encoding"];
 pub struct Client {
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
     url: String,
+    /// The path of MCP, with its query.
+    path: String,
+    name: &'static str,
     era: Era,
     revision: &'static str,
     capabilities: Value,
@@ -103,6 +108,8 @@ impl Client {
         Self {
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(),
             url: url.to_owned(),
+            path: "/mcp".into(),
+            name: NAME,
             era,
             revision: if era == Era::Legacy { "2025-11-25" } else { "2026-07-28" },
             capabilities: json!({}),
@@ -121,6 +128,20 @@ impl Client {
     /// A client without any capability; a legacy one shakes hands.
     pub async fn connect(url: &str, era: Era) -> Self {
         Self::of(url, era).open().await
+    }
+
+    /// Asks for a presentation with its URL.
+    #[must_use]
+    pub fn view(mut self, presentation: &str) -> Self {
+        self.path = format!("/mcp?view={presentation}");
+        self
+    }
+
+    /// Calls itself something else.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Says another revision.
@@ -159,7 +180,7 @@ impl Client {
         }
         let params = json!({
             "protocolVersion": self.revision, "capabilities": self.capabilities,
-            "clientInfo": {"name": "story", "version": "1"},
+            "clientInfo": {"name": self.name, "version": "1"},
         });
         let mut exchange = self.start("initialize", params).await;
         let session = exchange.headers.get("mcp-session-id").expect("a session begins");
@@ -184,6 +205,9 @@ impl Client {
             let meta = &mut params["_meta"];
             meta[format!("{META}protocolVersion")] = self.revision.into();
             meta[format!("{META}clientCapabilities")] = self.capabilities.clone();
+            if self.name != NAME {
+                meta[format!("{META}clientInfo")] = json!({"name": self.name, "version": "1"});
+            }
             if let Some(level) = self.log_level {
                 meta[format!("{META}logLevel")] = level.into();
             }
@@ -202,7 +226,7 @@ impl Client {
     }
 
     fn post(&self) -> http::request::Builder {
-        let mut request = Request::post(format!("{}/mcp", self.url))
+        let mut request = Request::post(format!("{}{}", self.url, self.path))
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream");
         if self.era == Era::Modern || self.session.is_some() {
@@ -365,7 +389,7 @@ impl Client {
     pub async fn listen(&self, resources: &[&str]) -> Exchange {
         match self.era {
             Era::Legacy => {
-                let mut request = Request::get(format!("{}/mcp", self.url))
+                let mut request = Request::get(format!("{}{}", self.url, self.path))
                     .header("accept", "text/event-stream")
                     .header("mcp-session-id", self.session());
                 request = request.header("mcp-protocol-version", self.revision);
@@ -401,7 +425,7 @@ impl Client {
     pub async fn end(&self) -> Page {
         let request = Request::builder()
             .method(Method::DELETE)
-            .uri(format!("{}/mcp", self.url))
+            .uri(format!("{}{}", self.url, self.path))
             .header("mcp-session-id", self.session())
             .body(Full::default());
         self.fetch(request.expect("plain headers")).await

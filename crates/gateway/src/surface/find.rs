@@ -67,10 +67,7 @@ fn answer(presenter: &Presenter, searchable: &Searchable, search: &Search, expla
     let missing = view.missing();
     let missing: Vec<Missing<'_>> =
         missing.iter().map(|(server, why)| Missing { server: server.as_str(), why }).collect();
-    let total = match server {
-        Some(server) => server.tools,
-        None => servers.iter().map(|server| server.tools).sum(),
-    };
+    let total = searchable.total(server.map(|server| &server.name));
     let found = Found { groups: &groups, total, missing: &missing, dropped: search.dropped };
     (found.answer(&presenter.style()), reasons)
 }
