@@ -137,6 +137,14 @@ impl Client {
         self
     }
 
+    /// Opens a connection for each request, as behind a balancer of connections.
+    #[must_use]
+    pub fn without_keeping_connections(mut self) -> Self {
+        let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        self.http = builder.pool_max_idle_per_host(0).build_http();
+        self
+    }
+
     /// Calls itself something else.
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {

@@ -11,6 +11,7 @@
     reason = "a test may stop at the first surprise, and its words are the story's"
 )]
 
+pub mod balancer;
 pub mod client;
 mod events;
 pub mod gate;
@@ -20,6 +21,7 @@ mod script;
 pub mod upstream;
 pub mod wait;
 
+pub use balancer::Balancer;
 pub use client::{Answer, Client, Exchange, Fault, Outcome};
 pub use gate::Gate;
 pub use line_client::LineClient;

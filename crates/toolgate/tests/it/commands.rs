@@ -34,17 +34,17 @@ toolgate.yaml:8:10: upstreams.remote.url: `htp://example.com/mcp` is not the URL
 toolgate.yaml:9:38: upstreams.remote.headers.Authorization: the variable `TOKEN` is not set; set it, or give a default: `${TOKEN:-…}`
 ";
 
-fn folder(config: &str) -> TempDir {
+pub(crate) fn folder(config: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("toolgate.yaml"), config).unwrap();
     folder
 }
 
 /// What a command wrote, and its exit code. Nothing is coloured where there is no terminal.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Ran {
@@ -59,19 +59,19 @@ impl From<Output> for Ran {
     }
 }
 
-async fn toolgate(folder: &Path, args: &[&str]) -> Ran {
+pub(crate) async fn toolgate(folder: &Path, args: &[&str]) -> Ran {
     run(TOOLGATE, folder, args).await.into()
 }
 
 /// What must come of a command that does what was asked.
-async fn succeeds(folder: &Path, args: &[&str]) -> String {
+pub(crate) async fn succeeds(folder: &Path, args: &[&str]) -> String {
     let ran = toolgate(folder, args).await;
     assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
     ran.out
 }
 
 /// What must come of one that does not.
-async fn fails(folder: &Path, args: &[&str], code: i32, words: &str) {
+pub(crate) async fn fails(folder: &Path, args: &[&str], code: i32, words: &str) {
     let ran = toolgate(folder, args).await;
     assert_eq!(ran.code, code, "{args:?}: {}{}", ran.out, ran.err);
     assert!(ran.err.contains(words), "{args:?} says {}", ran.err);

@@ -8,11 +8,13 @@
 mod bad_input;
 mod calls;
 mod commands;
+mod commands_search;
 mod lists;
 mod many;
 mod pipes;
 mod presentation;
 mod questions;
+mod replicas;
 mod shutdown;
 mod surface;
 mod surface_limits;
