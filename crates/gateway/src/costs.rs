@@ -67,6 +67,23 @@ pub struct UpstreamCost {
     pub tokens: usize,
 }
 
+/// How the view is shown to a client that asks for nothing, in a line: `search (auto: …)`. Counts no more than the decision
+/// itself needs.
+pub(crate) fn shown_as(presenter: &Presenter, view: &View) -> String {
+    let shown = presenter.shown(view, &Presented::default());
+    let budget = presenter.config.budget;
+    let why = match shown.why {
+        Why::Budget if shown.as_search => format!("auto: they have more than {budget} tokens"),
+        Why::Budget => format!("auto: they have at most {budget} tokens"),
+        other => other.text().to_owned(),
+    };
+    format!("{} ({why})", word(shown.as_search))
+}
+
+fn word(as_search: bool) -> &'static str {
+    if as_search { "search" } else { "direct" }
+}
+
 /// How the view is shown to a client that asks for nothing.
 pub(crate) fn presentation(presenter: &Presenter, view: &View) -> PresentationStatus {
     let shown = presenter.shown(view, &Presented::default());
@@ -81,7 +98,7 @@ pub(crate) fn presentation(presenter: &Presenter, view: &View) -> PresentationSt
         other => other.text().to_owned(),
     };
     PresentationStatus {
-        shown: if shown.as_search { "search" } else { "direct" },
+        shown: word(shown.as_search),
         why,
         tools,
         tokens: all,

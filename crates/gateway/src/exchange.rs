@@ -138,6 +138,11 @@ impl Gateway {
         self.catalog.status()
     }
 
+    /// How a client that asks for nothing is shown the tools, in a line.
+    pub fn shown_as(&self) -> String {
+        costs::shown_as(&self.presenter, &self.catalog.view(&Caller::anonymous()))
+    }
+
     /// How a client that asks for nothing is shown the tools, and why.
     pub async fn presentation(&self) -> Result<PresentationStatus, Error> {
         let (presenter, view) = (self.presenter.clone(), self.catalog.view(&Caller::anonymous()));

@@ -128,8 +128,8 @@ async fn show_start(gateway: std::sync::Arc<Gateway>, url: String, paint: Paint)
         tokio::time::sleep(LOOK).await;
     }
     clear_progress();
-    if let Ok(presentation) = gateway.presentation().await {
-        say(&format!("  {} {} ({})\n", paint.dim("tools are shown as"), presentation.shown, presentation.why));
+    if !gateway.status().is_empty() {
+        say(&format!("  {} {}\n", paint.dim("tools are shown as"), gateway.shown_as()));
     }
     say(&format!("\n{}", paste::lines(&url, paint)));
 }
