@@ -6,7 +6,9 @@ mod cargo;
 mod clients;
 mod conformance;
 mod eval;
+mod frameworks;
 mod fuzz;
+mod peers;
 mod rank;
 mod test;
 mod tidy;
@@ -29,6 +31,10 @@ enum Chore {
     Conformance(conformance::Args),
     /// Lists and calls through a running toolgate with MCP clients that we did not write.
     Clients(clients::Args),
+    /// Finds and calls tools of a large catalog through a running toolgate, with agents of frameworks that we did not write.
+    Frameworks(frameworks::Args),
+    /// Compares what finding and calling tools costs and keeps: directly, through toolgate and through two peers.
+    Peers(peers::Args),
     /// Compares direct, nginx and toolgate: requests per second, latency, CPU and memory.
     Bench(bench::Args),
     /// Ranks the tools of a corpus for its queries through the search engine, and writes the run.
@@ -51,6 +57,8 @@ impl Chore {
             Chore::Fuzz(args) => fuzz::run(args),
             Chore::Conformance(args) => conformance::run(args),
             Chore::Clients(args) => clients::run(args),
+            Chore::Frameworks(args) => frameworks::run(args),
+            Chore::Peers(args) => peers::run(args),
             Chore::Bench(args) => bench::run(args),
             Chore::Rank(args) => rank::run(args),
             Chore::Eval(args) => eval::run(args),

@@ -1,0 +1,148 @@
+//! What is wished for: queries of the collections that one tool meets, and that the engine answers near the top.
+//!
+//! How well tools are found is measured elsewhere (`cargo xtask eval`). Here a query is a way to a call, so those are taken
+//! whose tool is found; at first look, as the agents read the first hits only.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use toolgate_protocol::UpstreamName;
+use toolgate_search::Tuning;
+
+use crate::rank::corpus::Corpus;
+use crate::rank::index;
+
+/// Fewer would show little.
+const LEAST: usize = 20;
+const MOST: usize = 24;
+/// The agents look at five; what else stands there can differ a little from what is searched here.
+const WITHIN: usize = 3;
+/// A longer one is a task, not a need.
+const LONGEST: usize = 200;
+/// The longest name that reaches a model unchanged.
+const LONGEST_NAME: usize = 64;
+/// How many needs are searched for in one call.
+const TOGETHER: usize = 3;
+
+/// The tools that are served, and the queries beside them.
+pub(super) struct Catalog {
+    corpus: Corpus,
+}
+
+/// What the agents do.
+#[derive(Serialize)]
+pub(super) struct Plan {
+    /// What a client is listed.
+    surface: [&'static str; 3],
+    pub(super) needs: Vec<Need>,
+    /// These in one search.
+    pub(super) together: Vec<Need>,
+    /// This one with a wrong call first.
+    mistaken: Need,
+}
+
+/// A query and the tool that meets it.
+#[derive(Clone, Serialize)]
+pub(super) struct Need {
+    query: String,
+    server: String,
+    tool: String,
+    /// The tool's public name.
+    name: String,
+}
+
+// === impl Catalog ===
+
+impl Catalog {
+    /// Reads the tools and what lies beside them.
+    ///
+    /// # Errors
+    /// When a file is missing, is not in the format, or names a server by what cannot be the name of an upstream.
+    pub(super) fn read(files: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut whole = Corpus { name: String::new(), servers: BTreeMap::new(), queries: Vec::new() };
+        for file in files {
+            let folder = file.parent().with_context(|| format!("{} lies in no folder", file.display()))?;
+            let corpus = Corpus::read(folder)?;
+            for (server, tools) in corpus.servers {
+                let server = if server.is_empty() { "tools".to_owned() } else { server };
+                let name = UpstreamName::new(&server);
+                name.with_context(|| format!("{server:?} cannot be the name of an upstream"))?;
+                let served = whole.servers.entry(server).or_default();
+                // as the upstream does it: the first tool of a name counts
+                for tool in tools {
+                    if !served.iter().any(|other| other.name == tool.name) {
+                        served.push(tool);
+                    }
+                }
+            }
+            whole.queries.extend(corpus.queries);
+        }
+        Ok(Self { corpus: whole })
+    }
+
+    pub(super) fn servers(&self) -> impl Iterator<Item = &String> {
+        self.corpus.servers.keys()
+    }
+
+    pub(super) fn tools(&self) -> usize {
+        self.corpus.tools()
+    }
+
+    /// Chooses what the agents wish for.
+    ///
+    /// # Errors
+    /// When the collections have too few queries that will do.
+    pub(super) fn plan(&self) -> anyhow::Result<Plan> {
+        let scope = index(&self.corpus, Tuning::default());
+        let tools: HashMap<&str, (&str, &str)> = self
+            .corpus
+            .servers
+            .iter()
+            .flat_map(|(server, tools)| tools.iter().map(|tool| (&*tool.id, (server.as_str(), &*tool.name))))
+            .collect();
+        let mut needs = Vec::new();
+        let mut taken = BTreeSet::new();
+        for query in self.corpus.queries.iter().filter(|query| query.text.len() <= LONGEST) {
+            let [wanted] = &query.needs[..] else { continue };
+            let ([id], Some(need)) = (&wanted[..], Need::of(&query.text, wanted, &tools)) else { continue };
+            let hits = scope.search(&query.text, WITHIN).hits;
+            if hits.iter().any(|hit| *hit.id == **id) && taken.insert(id) {
+                needs.push(need);
+            }
+            if needs.len() == MOST {
+                break;
+            }
+        }
+        anyhow::ensure!(needs.len() >= LEAST, "only {} queries will do, {LEAST} are needed", needs.len());
+        let mistaken = needs[TOGETHER].clone();
+        let together = needs[..TOGETHER].to_vec();
+        Ok(Plan { surface: ["search_tools", "describe_tools", "call_tool"], needs, together, mistaken })
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// How many searches every agent makes, and how many calls that must be right: alone, together, and the mistaken one.
+    pub(super) fn expected(&self) -> (usize, usize) {
+        (self.needs.len() + 1, self.needs.len() + self.together.len() + 1)
+    }
+}
+
+// === impl Need ===
+
+impl Need {
+    fn of(query: &str, wanted: &[String], tools: &HashMap<&str, (&str, &str)>) -> Option<Self> {
+        let (server, tool) = tools.get(wanted.first()?.as_str())?;
+        let name = format!("{server}__{tool}");
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        (name.len() <= LONGEST_NAME && name.chars().all(legal)).then(|| Self {
+            query: query.to_owned(),
+            server: (*server).to_owned(),
+            tool: (*tool).to_owned(),
+            name,
+        })
+    }
+}
