@@ -421,6 +421,17 @@ impl Client {
         }
     }
 
+    /// Comes back to the stream of an event, for the answer to the request of that id.
+    pub async fn resume(&self, id: &Value, last_event: &str) -> Exchange {
+        let request = Request::get(format!("{}{}", self.url, self.path))
+            .header("accept", "text/event-stream")
+            .header("mcp-session-id", self.session())
+            .header("mcp-protocol-version", self.revision)
+            .header("last-event-id", last_event);
+        let response = self.send(request.body(Full::default()).expect("plain headers")).await;
+        self.exchange(id.clone(), response).await
+    }
+
     /// Cancels a request: a modern client closes its stream, a legacy one says so.
     pub async fn cancel(&self, exchange: Exchange) {
         if self.era == Era::Legacy {
@@ -469,6 +480,15 @@ impl Exchange {
             if let Some(data) = frame.expect("streams end properly").data_ref() {
                 events.push(data);
             }
+            assert!(self.era == Era::Legacy || events.last_id.is_none(), "modern streams cannot be resumed");
+        }
+    }
+
+    /// The id of the last event that arrived.
+    pub fn last_event_id(&self) -> String {
+        match &self.body {
+            Body::Events(_, events) => events.last_id.clone().expect("an event had an id"),
+            Body::Json(_) => panic!("it is no stream"),
         }
     }
 

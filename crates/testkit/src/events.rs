@@ -4,6 +4,8 @@
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     text: Vec<u8>,
+    /// The id that came last, also of an event without data.
+    pub(crate) last_id: Option<String>,
 }
 
 /// One event.
@@ -32,6 +34,8 @@ impl Events {
                     event.data.push_str(data);
                 } else if let Some(kind) = line.strip_prefix("event: ") {
                     event.kind = kind.to_owned();
+                } else if let Some(id) = line.strip_prefix("id: ") {
+                    self.last_id = Some(id.to_owned());
                 } else {
                     assert!(line.is_empty() || line.starts_with(':'), "a line that no client expects: {line:?}");
                 }

@@ -118,8 +118,9 @@ impl Conversation {
     }
 
     async fn begin(&self, request: RpcRequest) {
-        let outcome =
-            legacy::initialize(&self.gateway, &self.presented, &request.params).await.map(|(session, result)| {
+        let outcome = legacy::initialize(&self.gateway, &self.presented, &request.params, legacy::Room::none())
+            .await
+            .map(|(session, result)| {
                 // Two handshakes at once: the first stays.
                 let _ = self.session.set(session);
                 result

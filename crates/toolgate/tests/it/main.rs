@@ -15,6 +15,7 @@ mod pipes;
 mod presentation;
 mod questions;
 mod replicas;
+mod resuming;
 mod shutdown;
 mod surface;
 mod surface_limits;

@@ -6,6 +6,7 @@ use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code};
 
+use super::resume::Room;
 use super::session::Session;
 
 /// A longer name of a client is none.
@@ -16,6 +17,7 @@ pub(crate) async fn initialize(
     gateway: &Arc<Gateway>,
     presented: &Presented,
     params: &Object,
+    room: Room,
 ) -> Result<(Arc<Session>, Json), RpcError> {
     let wanted = params
         .string("protocolVersion")
@@ -40,8 +42,8 @@ pub(crate) async fn initialize(
     if let Some(instructions) = &about.instructions {
         result.set("instructions", Json::string(instructions));
     }
-    let session =
-        Session::new(gateway.clone(), presented.clone(), revision, capabilities, params.get("clientInfo").cloned());
+    let client_info = params.get("clientInfo").cloned();
+    let session = Session::new(gateway.clone(), presented.clone(), revision, capabilities, client_info, room);
     Ok((session, result.to_json()))
 }
 

@@ -1,11 +1,12 @@
-//! Streamable HTTP of the legacy era: `POST` a message, `GET` the stream for what belongs to no request, `DELETE` the session.
+//! Streamable HTTP of the legacy era: `POST` a message, `GET` the stream for what belongs to no request or one that broke off,
+//! `DELETE` the session.
 //!
 //! Source: 2025-03-26 to 2025-11-25 `basic/transports`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use toolgate_gateway::Gateway;
@@ -20,6 +21,9 @@ use crate::rescue;
 
 /// A place among the requests in flight, given back when the last of those who hold it is done.
 pub(crate) type Place = Arc<OwnedSemaphorePermit>;
+
+/// Names the last event that a client received.
+const LAST_EVENT_ID: &str = "last-event-id";
 
 /// The legacy SDKs' code for a session that is not there (any more).
 const SESSION_NOT_FOUND: i64 = -32001;
@@ -107,12 +111,17 @@ async fn answer(session: &Arc<Session>, requests: Vec<Message>, place: Place) ->
     drop(outlet);
     let first = match tokio::time::timeout(body::QUIET, inlet.recv()).await {
         Ok(Some(Out::Response(text))) if single => return rescue::json(StatusCode::OK, text),
-        Ok(Some(Out::Response(text) | Out::Message(text))) => sse::encode(&text),
+        Ok(Some(Out::Response(text) | Out::Message(text))) => Some(text),
         // Cancelled before it said anything.
         Ok(None) => return rescue::accepted(),
-        Err(_) => body::keep_alive(),
+        Err(_) => None,
     };
-    body::event_stream(stream::iter([first]).chain(events(inlet)))
+    body::event_stream(session.kept.open(first, inlet, is_primed(session)))
+}
+
+/// Whether streams begin with an event without data: clients before 2025-11-25 would try to read it as a message.
+fn is_primed(session: &Session) -> bool {
+    session.revision >= Revision::V2025_11_25
 }
 
 /// Messages as server-sent events, with signs of life in between.
@@ -139,7 +148,7 @@ async fn initialize(
         tracing::debug!(revision = %known.revision, "initialize within a session");
         return rescue::bad_request(Some(id.clone()), error);
     }
-    match handshake::initialize(gateway, presented, params).await {
+    match handshake::initialize(gateway, presented, params, sessions.room.clone()).await {
         Err(error) => rescue::json(StatusCode::OK, RpcResponse::new(id.clone(), Err(error)).encode()),
         Ok((session, result)) => {
             let name = HeaderValue::from_str(&session.id).expect("hexadecimal digits are a header value");
@@ -195,10 +204,23 @@ pub(crate) async fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
+    if let Some(last) = headers.get(LAST_EVENT_ID) {
+        let resumed = match last.to_str() {
+            Ok(last) => session.kept.resume(last),
+            Err(_) => None,
+        };
+        return match resumed {
+            Some(events) => body::event_stream(events),
+            None => rescue::invalid(
+                StatusCode::NOT_FOUND,
+                "the stream of this event is not kept any more; send the request again, or open a stream without Last-Event-ID",
+            ),
+        };
+    }
+    let missed = session.kept.close_unasked();
     let (outlet, inlet) = mpsc::channel(QUEUE);
     session.attach(outlet).await;
-    // A comment first, so that the client sees the stream open before there is anything to say.
-    body::event_stream(stream::iter([body::keep_alive()]).chain(events(inlet)))
+    body::event_stream(session.kept.open_unasked(inlet, missed, is_primed(&session)))
 }
 
 /// Ends a session.

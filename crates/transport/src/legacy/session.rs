@@ -14,6 +14,8 @@ use toolgate_identity::Presented;
 use toolgate_protocol::meta::Level;
 use toolgate_protocol::{Id, Json, Outcome, Revision};
 
+use super::resume::{Kept, Room};
+
 /// Messages that wait for a client without an open stream; the oldest are dropped beyond it.
 const BACKLOG: usize = 256;
 /// Messages that wait for a client that reads slowly.
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
     watches: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
     unasked: Mutex<Unasked>,
+    /// Its streams, for a client that comes back to one.
+    pub(crate) kept: Kept,
     last_used: Mutex<Instant>,
 }
 
@@ -61,6 +65,8 @@ struct Unasked {
 /// All sessions by id.
 pub(crate) struct Sessions {
     by_id: Mutex<HashMap<String, Arc<Session>>>,
+    /// For what their streams keep.
+    pub(crate) room: Room,
     most: usize,
     idle: Duration,
 }
@@ -79,6 +85,7 @@ impl Session {
         revision: Revision,
         capabilities: Json,
         client_info: Option<Json>,
+        room: Room,
     ) -> Arc<Self> {
         Arc::new(Self {
             gateway,
@@ -94,6 +101,7 @@ impl Session {
             running: Mutex::default(),
             watches: Mutex::default(),
             unasked: Mutex::default(),
+            kept: Kept::new(room),
             last_used: Mutex::new(Instant::now()),
         })
     }
@@ -228,7 +236,7 @@ pub(crate) fn random_id() -> String {
 impl Sessions {
     /// At most `most` sessions; one unused for longer than `idle` may be ended.
     pub(crate) fn new(most: usize, idle: Duration) -> Self {
-        Self { by_id: Mutex::default(), most, idle }
+        Self { by_id: Mutex::default(), room: Room::new(), most, idle }
     }
 
     /// Keeps a session. When there are too many, the idle ones go; false when that does not help.
@@ -258,7 +266,10 @@ impl Sessions {
 
     /// Ends those unused for too long.
     pub(crate) fn sweep(&self) {
-        lock(&self.by_id).retain(|_, session| !session.is_idle(self.idle));
+        lock(&self.by_id).retain(|_, session| {
+            session.kept.sweep();
+            !session.is_idle(self.idle)
+        });
     }
 
     /// Closes the streams for what belongs to no request; what is asked and running goes on.

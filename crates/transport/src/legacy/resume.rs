@@ -1,0 +1,344 @@
+//! Streams that a client can come back to: their events have ids, and `GET` with `Last-Event-ID` goes on after the last one
+//! that arrived.
+//!
+//! While nobody reads a stream, what is said on it is collected, so that neither the call waits for its client nor the client
+//! misses the answer. What is kept is bounded, per stream, per session and in all; beyond it the oldest events are forgotten.
+//!
+//! Source: 2025-03-26 to 2025-11-25 `basic/transports`, "Resumability and Redelivery".
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::{Notify, mpsc};
+use toolgate_protocol::sse;
+
+use super::session::Out;
+use crate::body;
+
+/// A stream that nobody reads is kept for so long.
+const KEPT_FOR: Duration = Duration::from_secs(300);
+/// Events that are kept of one stream, and their bytes; the newest is kept whatever its size.
+const MOST_EVENTS: usize = 64;
+const MOST_BYTES: usize = 256 << 10;
+/// Streams that are kept of one session.
+const MOST_STREAMS: usize = 32;
+/// Bytes that are kept of all sessions together.
+const MOST_IN_ALL: usize = 64 << 20;
+
+/// How many bytes may still be kept, over all sessions.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+/// The streams of one session.
+pub(crate) struct Kept {
+    streams: Mutex<VecDeque<Arc<Flow>>>,
+    /// The stream for what belongs to no request.
+    unasked: Mutex<Option<Arc<Flow>>>,
+    next: AtomicU64,
+    room: Room,
+}
+
+/// One stream, whether or not somebody reads it.
+struct Flow {
+    number: u64,
+    /// Wakes a reader when another one takes over.
+    taken_over: Notify,
+    /// Held for moments only: a reader whose client is slow must not be in the way of the next one.
+    said: Mutex<Said>,
+}
+
+/// What was said on a stream, as far as it is kept, and where more comes from.
+struct Said {
+    /// Who reads it now: each reader has a number, and leaves when it is no longer this one.
+    reader: u64,
+    /// Since when no client does.
+    unread_since: Option<Instant>,
+    inlet: Option<mpsc::Receiver<Out>>,
+    next: u64,
+    events: VecDeque<Event>,
+    bytes: usize,
+    room: Room,
+}
+
+struct Event {
+    seq: u64,
+    text: Bytes,
+    /// Whether it was given to a client, which need not mean that it arrived.
+    given: bool,
+}
+
+/// Somebody who reads a stream.
+struct Reader {
+    flow: Arc<Flow>,
+    number: u64,
+    /// What is said again first.
+    again: VecDeque<Bytes>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics while it is held")
+}
+
+// === impl Room ===
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicUsize::new(MOST_IN_ALL)))
+    }
+
+    /// No room: on a pipe there is nothing to come back to.
+    pub(crate) fn none() -> Self {
+        Self(Arc::default())
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    pub(crate) fn new(room: Room) -> Self {
+        Self { streams: Mutex::default(), unasked: Mutex::default(), next: AtomicU64::new(1), room }
+    }
+
+    /// Opens the stream of a request that has begun to be answered with `first`. With `primed`, the first event is one without
+    /// data, so that its client can come back before anything was said (2025-11-25).
+    pub(crate) fn open(
+        &self,
+        first: Option<Bytes>,
+        inlet: mpsc::Receiver<Out>,
+        primed: bool,
+    ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+        let mut said = Said::new(inlet, self.room.clone());
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut again = VecDeque::new();
+        if primed {
+            again.push_back(primer(number));
+        }
+        again.push_back(match first {
+            Some(text) => said.say(number, text, true),
+            None => body::keep_alive(),
+        });
+        let flow = Flow::new(number, said);
+        self.keep(flow.clone());
+        read(Reader { number: 0, flow, again })
+    }
+
+    /// Opens the stream for what belongs to no request. What its predecessor was told in vain comes first.
+    pub(crate) fn open_unasked(
+        &self,
+        inlet: mpsc::Receiver<Out>,
+        missed: Vec<Bytes>,
+        primed: bool,
+    ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+        let mut said = Said::new(inlet, self.room.clone());
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // Something first, so that the client sees the stream open before there is anything to say.
+        let mut again = VecDeque::from([if primed { primer(number) } else { body::keep_alive() }]);
+        again.extend(missed.into_iter().map(|text| said.say(number, text, true)));
+        let flow = Flow::new(number, said);
+        self.keep(flow.clone());
+        *lock(&self.unasked) = Some(flow.clone());
+        read(Reader { number: 0, flow, again })
+    }
+
+    /// Ends the stream for what belongs to no request, and gives what it was told while nobody read it.
+    pub(crate) fn close_unasked(&self) -> Vec<Bytes> {
+        let Some(flow) = lock(&self.unasked).take() else { return Vec::new() };
+        let mut said = flow.take_over();
+        let mut missed: Vec<Bytes> =
+            said.events.iter().filter(|event| !event.given).map(|event| event.text.clone()).collect();
+        if let Some(mut inlet) = said.inlet.take() {
+            inlet.close();
+            while let Ok(Out::Response(text) | Out::Message(text)) = inlet.try_recv() {
+                missed.push(text);
+            }
+        }
+        missed
+    }
+
+    /// Goes on with the stream of an event, after it. `None` where that is not kept any more.
+    pub(crate) fn resume(&self, last: &str) -> Option<impl stream::Stream<Item = Bytes> + Send + use<>> {
+        let (stream, seq) = read_id(last)?;
+        let flow = lock(&self.streams).iter().find(|flow| flow.number == stream).cloned()?;
+        let (number, again) = {
+            let mut said = flow.take_over();
+            said.unread_since = None;
+            let missed = said.events.iter_mut().filter(|event| event.seq > seq).map(|event| {
+                event.given = true;
+                sse::encode_as(None, Some(&id(stream, event.seq)), &event.text)
+            });
+            let again = missed.collect();
+            (said.reader, again)
+        };
+        Some(read(Reader { flow, number, again }))
+    }
+
+    /// Forgets streams to which nobody came back.
+    pub(crate) fn sweep(&self) {
+        let is_old = |flow: &Arc<Flow>| lock(&flow.said).unread_since.is_some_and(|since| since.elapsed() > KEPT_FOR);
+        lock(&self.streams).retain(|flow| !is_old(flow));
+    }
+
+    fn keep(&self, flow: Arc<Flow>) {
+        let mut streams = lock(&self.streams);
+        if streams.len() >= MOST_STREAMS {
+            // One that is being read ends by itself; it only cannot be come back to.
+            let unread = streams.iter().position(|flow| lock(&flow.said).unread_since.is_some()).unwrap_or(0);
+            streams.remove(unread);
+        }
+        streams.push_back(flow);
+    }
+}
+
+/// An event that only says where the stream is.
+fn primer(stream: u64) -> Bytes {
+    sse::encode_as(None, Some(&id(stream, 0)), b"")
+}
+
+fn id(stream: u64, seq: u64) -> String {
+    format!("{stream}-{seq}")
+}
+
+fn read_id(id: &str) -> Option<(u64, u64)> {
+    let (stream, seq) = id.split_once('-')?;
+    Some((stream.parse().ok()?, seq.parse().ok()?))
+}
+
+/// A stream as the body of an answer.
+fn read(reader: Reader) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+    stream::unfold(reader, |mut reader| async {
+        if let Some(event) = reader.again.pop_front() {
+            return Some((event, reader));
+        }
+        let event = reader.flow.next(reader.number, true).await?;
+        Some((event, reader))
+    })
+}
+
+// === impl Flow ===
+
+impl Flow {
+    fn new(number: u64, said: Said) -> Arc<Self> {
+        Arc::new(Self { number, taken_over: Notify::new(), said: Mutex::new(said) })
+    }
+
+    /// Makes whoever reads it leave; the next reader's number is in what it gives.
+    fn take_over(&self) -> MutexGuard<'_, Said> {
+        let mut said = lock(&self.said);
+        said.reader += 1;
+        self.taken_over.notify_waiters();
+        said
+    }
+
+    /// The next event; `None` at the stream's end, or when somebody else reads it now.
+    async fn next(&self, reader: u64, given: bool) -> Option<Bytes> {
+        let mut taken_over = std::pin::pin!(self.taken_over.notified());
+        taken_over.as_mut().enable();
+        tokio::select! {
+            biased;
+            heard = tokio::time::timeout(body::QUIET, poll_fn(|context| self.poll_next(reader, given, context))) => {
+                heard.unwrap_or_else(|_| Some(body::keep_alive()))
+            }
+            () = taken_over => None,
+        }
+    }
+
+    fn poll_next(&self, reader: u64, given: bool, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut said = lock(&self.said);
+        if said.reader != reader {
+            return Poll::Ready(None);
+        }
+        let Some(inlet) = &mut said.inlet else { return Poll::Ready(None) };
+        match inlet.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Out::Response(text) | Out::Message(text))) => {
+                Poll::Ready(Some(said.say(self.number, text, given)))
+            }
+            Poll::Ready(None) => {
+                said.inlet = None;
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Listens in the place of a client that left, until it comes back or is given up.
+    async fn collect(self: Arc<Self>, reader: u64) {
+        let collected = async { while self.next(reader, false).await.is_some() {} };
+        if tokio::time::timeout(KEPT_FOR, collected).await.is_err() {
+            // What the call still says is said in vain, as to any client that does not come back.
+            lock(&self.said).inlet = None;
+        }
+    }
+}
+
+// === impl Said ===
+
+impl Said {
+    fn new(inlet: mpsc::Receiver<Out>, room: Room) -> Self {
+        Self { reader: 0, unread_since: None, inlet: Some(inlet), next: 1, events: VecDeque::new(), bytes: 0, room }
+    }
+
+    /// Keeps one more event, and gives it as it is written.
+    fn say(&mut self, stream: u64, text: Bytes, given: bool) -> Bytes {
+        let seq = self.next;
+        self.next += 1;
+        let event = sse::encode_as(None, Some(&id(stream, seq)), &text);
+        while self.events.len() >= MOST_EVENTS || (self.bytes + text.len() > MOST_BYTES && !self.events.is_empty()) {
+            self.forget_first();
+        }
+        if self.room.take(text.len()) {
+            self.bytes += text.len();
+            self.events.push_back(Event { seq, text, given });
+        }
+        event
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(event) = self.events.pop_front() {
+            self.bytes -= event.text.len();
+            self.room.give_back(event.text.len());
+        }
+    }
+}
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        self.room.give_back(self.bytes);
+    }
+}
+
+// === impl Reader ===
+
+impl Drop for Reader {
+    /// The client has left, or has been given everything.
+    fn drop(&mut self) {
+        let collector = {
+            let mut said = lock(&self.flow.said);
+            if said.reader != self.number {
+                return;
+            }
+            said.reader += 1;
+            said.unread_since = Some(Instant::now());
+            // What was to be said again has not been.
+            said.events.iter_mut().rev().take(self.again.len()).for_each(|event| event.given = false);
+            said.reader
+        };
+        // Without a runtime the process is about to end.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(self.flow.clone().collect(collector));
+        }
+    }
+}
