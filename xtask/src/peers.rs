@@ -130,9 +130,9 @@ impl Run<'_> {
 
     /// One client at one front.
     async fn one(&self, scene: &scenario::Scene, front: Front) -> anyhow::Result<Transcript> {
-        let name = |front: Front| format!("{}-{front}", scene.scenario);
+        let name = |front: Front| format!("{}-{}", scene.scenario, front.slug());
         let folder = self.folder.join(name(front));
-        let place = scene.place(&folder, self.stage, self.python)?;
+        let place = scene.place(&folder, front, self.stage, self.python)?;
         let running = front.start(&place, self.toolgate, self.python, scene.scenario).await?;
         let mut command = Command::new(self.python);
         command.arg(stage::fixture("peers/measure.py")).arg(front.adapter()).arg(running.url());

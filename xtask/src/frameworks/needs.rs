@@ -3,11 +3,11 @@
 //! How well tools are found is measured elsewhere (`cargo xtask eval`). Here a query is a way to a call, so those are taken
 //! whose tool is found; at first look, as the agents read the first hits only.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toolgate_protocol::UpstreamName;
 use toolgate_search::Tuning;
 
@@ -29,6 +29,23 @@ const TOGETHER: usize = 3;
 /// The tools that are served, and the queries beside them.
 pub(super) struct Catalog {
     corpus: Corpus,
+    /// Tools that cannot be called without arguments.
+    demanding: HashSet<String>,
+}
+
+/// What else is read of a line of a file of tools.
+#[derive(Deserialize)]
+struct ToolLine {
+    id: String,
+    #[serde(default)]
+    input_schema: Option<Demands>,
+}
+
+/// The part of a schema that says which arguments there must be.
+#[derive(Deserialize)]
+struct Demands {
+    #[serde(default)]
+    required: Vec<String>,
 }
 
 /// What the agents do.
@@ -39,8 +56,8 @@ pub(super) struct Plan {
     pub(super) needs: Vec<Need>,
     /// These in one search.
     pub(super) together: Vec<Need>,
-    /// This one with a wrong call first.
-    mistaken: Need,
+    /// This one with a wrong call first; an excerpt whose schemas require nothing has none.
+    pub(super) mistaken: Option<Need>,
 }
 
 /// A query and the tool that meets it.
@@ -62,6 +79,7 @@ impl Catalog {
     /// When a file is missing, is not in the format, or names a server by what cannot be the name of an upstream.
     pub(super) fn read(files: &[PathBuf]) -> anyhow::Result<Self> {
         let mut whole = Corpus { name: String::new(), servers: BTreeMap::new(), queries: Vec::new() };
+        let mut demanding = HashSet::new();
         for file in files {
             let folder = file.parent().with_context(|| format!("{} lies in no folder", file.display()))?;
             let corpus = Corpus::read(folder)?;
@@ -78,8 +96,15 @@ impl Catalog {
                 }
             }
             whole.queries.extend(corpus.queries);
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                let tool: ToolLine = serde_json::from_str(line).with_context(|| file.display().to_string())?;
+                if tool.input_schema.is_some_and(|schema| !schema.required.is_empty()) {
+                    demanding.insert(tool.id);
+                }
+            }
         }
-        Ok(Self { corpus: whole })
+        Ok(Self { corpus: whole, demanding })
     }
 
     pub(super) fn servers(&self) -> impl Iterator<Item = &String> {
@@ -102,13 +127,17 @@ impl Catalog {
             .iter()
             .flat_map(|(server, tools)| tools.iter().map(|tool| (&*tool.id, (server.as_str(), &*tool.name))))
             .collect();
-        let mut needs = Vec::new();
+        let mut needs: Vec<Need> = Vec::new();
+        let mut mistaken = None;
         let mut taken = BTreeSet::new();
         for query in self.corpus.queries.iter().filter(|query| query.text.len() <= LONGEST) {
             let [wanted] = &query.needs[..] else { continue };
             let ([id], Some(need)) = (&wanted[..], Need::of(&query.text, wanted, &tools)) else { continue };
             let hits = scope.search(&query.text, WITHIN).hits;
             if hits.iter().any(|hit| *hit.id == **id) && taken.insert(id) {
+                if mistaken.is_none() && self.demanding.contains(id) {
+                    mistaken = Some(need.clone());
+                }
                 needs.push(need);
             }
             if needs.len() == MOST {
@@ -116,7 +145,6 @@ impl Catalog {
             }
         }
         anyhow::ensure!(needs.len() >= LEAST, "only {} queries will do, {LEAST} are needed", needs.len());
-        let mistaken = needs[TOGETHER].clone();
         let together = needs[..TOGETHER].to_vec();
         Ok(Plan { surface: ["search_tools", "describe_tools", "call_tool"], needs, together, mistaken })
     }
@@ -127,7 +155,7 @@ impl Catalog {
 impl Plan {
     /// How many searches every agent makes, and how many calls that must be right: alone, together, and the mistaken one.
     pub(super) fn expected(&self) -> (usize, usize) {
-        (self.needs.len() + 1, self.needs.len() + self.together.len() + 1)
+        (self.needs.len() + 1, self.needs.len() + self.together.len() + usize::from(self.mistaken.is_some()))
     }
 }
 
@@ -144,5 +172,49 @@ impl Need {
             tool: (*tool).to_owned(),
             name,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A collection of tools `t0`, `t1`, … of one server, each with a query of its own word; `t0` demands an argument.
+    fn collection(count: usize) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let folder = tempfile::tempdir().unwrap();
+        let word = |at: usize| ["ab", "cd", "ef", "gh", "ij"][at % 5].repeat(2 + at / 5);
+        let tools: String = (0..count)
+            .map(|at| {
+                let required = if at == 0 { r#""a""# } else { "" };
+                format!(
+                    "{{\"id\":\"t{at}\",\"server\":\"s\",\"name\":\"t{at}\",\"description\":\"{}\",\"input_schema\":{{\"required\":[{required}]}}}}\n",
+                    word(at)
+                )
+            })
+            .collect();
+        let queries: String = (0..count)
+            .map(|at| format!("{{\"id\":\"q{at}\",\"query\":\"{}\",\"gold_groups\":[[\"t{at}\"]]}}\n", word(at)))
+            .collect();
+        std::fs::write(folder.path().join("tools.jsonl"), tools).unwrap();
+        std::fs::write(folder.path().join("queries.jsonl"), queries).unwrap();
+        let file = folder.path().join("tools.jsonl");
+        (folder, vec![file])
+    }
+
+    #[test]
+    fn needs_are_those_that_are_found_and_the_mistake_is_made_where_it_shows() {
+        let (_folder, files) = collection(30);
+        let catalog = Catalog::read(&files).unwrap();
+        let plan = catalog.plan().unwrap();
+        assert_eq!((catalog.tools(), plan.needs.len(), plan.together.len()), (30, MOST, TOGETHER));
+        assert_eq!(plan.needs[1].name, "s__t1");
+        assert_eq!(plan.mistaken.as_ref().map(|need| &*need.tool), Some("t0"));
+        assert_eq!(plan.expected(), (25, 28));
+    }
+
+    #[test]
+    fn too_few_queries_are_too_few() {
+        let (_folder, files) = collection(LEAST - 1);
+        assert!(Catalog::read(&files).unwrap().plan().is_err());
     }
 }

@@ -39,6 +39,11 @@ impl Front {
         }
     }
 
+    /// Its name in names of files.
+    pub(super) fn slug(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// Its name in a table.
     pub(super) fn title(self) -> &'static str {
         match self {

@@ -7,12 +7,13 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
+use super::front::Front;
 use super::stage::{self, Listening, Stage};
 
 /// Where the collection lies that is not in the repository.
 const LIVEMCP: &str = "../shared/eval/retrieval/dev/livemcp/tools.jsonl";
-/// Of the collection's tools, one in so many is looked for by its own name: a peer needs seconds for each.
-const EVERY: usize = 20;
+/// A front that needs seconds for a search is asked for one in so many of the collection's tools by their own names.
+const EVERY: usize = 60;
 
 /// The picture that the file server has.
 const PIXEL: &[u8] = &[
@@ -156,7 +157,7 @@ impl Scene {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn place(&self, folder: &Path, stage: &Stage, python: &Path) -> anyhow::Result<Place> {
+    pub(super) fn place(&self, folder: &Path, front: Front, stage: &Stage, python: &Path) -> anyhow::Result<Place> {
         if folder.exists() {
             // of an earlier run with the same `--keep`
             std::fs::remove_dir_all(folder)?;
@@ -167,7 +168,8 @@ impl Scene {
             furnish(folder)?;
             all.extend(own_servers(folder, stage, python));
         }
-        let every = if self.scenario == Scenario::Livemcp { EVERY } else { 1 };
+        let slow = matches!(front, Front::FastmcpBm25 | Front::FastmcpBm25Markdown);
+        let every = if slow && self.scenario == Scenario::Livemcp { EVERY } else { 1 };
         let plan = json!({
             "place": folder,
             "needs": self.scenario.listed("needs")?,

@@ -32,6 +32,8 @@ pub(super) enum Step {
     Conformance,
     /// Clients that we did not write.
     Clients,
+    /// Agents of frameworks that search and call.
+    Frameworks,
 }
 
 /// What earlier steps leave for later ones.
@@ -55,6 +57,7 @@ impl Step {
             Self::Build => "the binary for the steps that follow",
             Self::Conformance => "the official MCP conformance suite, through toolgate",
             Self::Clients => "MCP clients that we did not write, through toolgate",
+            Self::Frameworks => "agents of frameworks that we did not write find and call tools among many",
         }
     }
 
@@ -81,6 +84,7 @@ impl Step {
             }
             Self::Conformance => chore(&["conformance"], state.toolgate.as_deref()),
             Self::Clients => chore(&["clients"], state.toolgate.as_deref()),
+            Self::Frameworks => chore(&["frameworks"], state.toolgate.as_deref()),
         }
     }
 }
