@@ -1,6 +1,8 @@
 //! `cargo xtask eval`: how well the engine finds tools, on public collections, beside simple ways to do it; and what each
 //! part of the engine is worth, by leaving it out.
 //!
+//! With the feature `bm25` one more line: the crate of that name (`cargo run -p xtask --features bm25 -- eval`).
+//!
 //! The collections lie beside the repository, not in it; see their README for origins and licences.
 
 mod ablation;
@@ -70,8 +72,14 @@ fn comparison(corpora: &[Corpus]) -> Vec<Row> {
             Scores::of(&corpus.queries, |query| find(&plain, &query.text, LOOKED_AT))
         })
     };
-    let ours = engine("toolgate", corpora, &Tuning::default(), Corpus::as_asked);
-    vec![plain("regex OR", Plain::regex), plain("BM25, plain", Plain::bm25), ours]
+    let mut rows = vec![plain("regex OR", Plain::regex), plain("BM25, plain", Plain::bm25)];
+    #[cfg(feature = "bm25")]
+    rows.push(Row::of("crate `bm25` 2.3.2", corpora, |corpus| {
+        let engine = baseline::Crate::of(corpus);
+        Scores::of(&corpus.queries, |query| engine.search(&query.text, LOOKED_AT))
+    }));
+    rows.push(engine("toolgate", corpora, &Tuning::default(), Corpus::as_asked));
+    rows
 }
 
 /// The engine with some tuning, asked what `ask` makes of the queries.

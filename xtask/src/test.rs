@@ -103,7 +103,10 @@ mod tests {
 
     #[test]
     fn steps_run_in_their_own_order() {
-        assert_eq!(steps(false, &[]), ["fmt", "tidy", "clippy", "test", "fuzz", "build", "conformance", "clients", "frameworks"]);
+        assert_eq!(
+            steps(false, &[]),
+            ["fmt", "tidy", "clippy", "test", "fuzz", "build", "conformance", "clients", "frameworks"]
+        );
         assert_eq!(steps(true, &[]), ["fmt", "tidy", "clippy", "test"]);
         assert_eq!(steps(false, &[Step::Clients, Step::Tidy]), ["tidy", "clients"]);
     }

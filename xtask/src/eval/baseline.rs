@@ -86,6 +86,24 @@ impl Plain {
     }
 }
 
+/// The crate `bm25` with its own analysis of English.
+#[cfg(feature = "bm25")]
+pub(super) struct Crate(bm25::SearchEngine<String>);
+
+#[cfg(feature = "bm25")]
+impl Crate {
+    pub(super) fn of(corpus: &Corpus) -> Self {
+        let tools = corpus.servers.iter().flat_map(|(server, tools)| tools.iter().map(move |tool| (server, tool)));
+        let documents: Vec<_> =
+            tools.map(|(server, tool)| bm25::Document::new(tool.id.clone(), text(server, tool))).collect();
+        Self(bm25::SearchEngineBuilder::with_documents(bm25::Language::English, documents).build())
+    }
+
+    pub(super) fn search(&self, query: &str, limit: usize) -> Vec<String> {
+        self.0.search(query, limit).into_iter().map(|result| result.document.id).collect()
+    }
+}
+
 fn text(server: &str, tool: &Document) -> String {
     let mut text = format!("{server} {} {}", tool.name, tool.description);
     for parameter in &tool.parameters {
