@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use toolgate_catalog::{Catalog, Member, Naming, Shelf};
+use toolgate_catalog::{Catalog, Handles, Member, Naming, Shelf};
 use toolgate_config::{Era, Findable, Names, Settings, Transport, UpstreamSettings};
 use toolgate_discovery::surface::Surface;
 use toolgate_gateway::{Gateway, present};
 use toolgate_identity::Identity;
 use toolgate_policy::Policy;
 use toolgate_protocol::{Kind, Presentation, UpstreamName};
+use toolgate_seal::Sealer;
 use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
 use toolgate_upstream::{Host, Upstream};
@@ -60,6 +61,9 @@ pub enum BuildError {
         /// What is wrong.
         what: String,
     },
+    /// What clients keep cannot be sealed.
+    #[error("`keys`: {0}")]
+    Keys(String),
     /// The parts that all upstreams share.
     #[error("cannot set up connections to upstreams: {0}")]
     Host(String),
@@ -69,7 +73,10 @@ pub enum BuildError {
 pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, BuildError> {
     let state = settings.state_dir.clone().or_else(|| surroundings.state.clone());
     let shelf = state.map(|folder| Shelf::new(folder.join("catalog")));
-    let host = Host::new(surroundings.executable.clone());
+    let parking = upstream::Parking { total: settings.limits.parked, per_caller: settings.limits.parked_per_caller };
+    let host = Host::new(surroundings.executable.clone(), parking);
+    let sealer = Sealer::new(settings.keys.iter().map(toolgate_config::Secret::reveal));
+    let sealer = Arc::new(sealer.map_err(|error| BuildError::Keys(error.to_string()))?);
 
     // First all configs, so that nothing is started when one is wrong.
     let mut configs = Vec::new();
@@ -99,11 +106,32 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
             Member { upstream, fingerprint, remembered, permits: Box::new(move |tool| tools.permits(tool)) }
         })
         .collect();
-    let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), shelf, members, disabled);
-    let gateway = Arc::new(Gateway::new(Identity::anonymous(), catalog, presentation_config(settings)));
+    let handles = handles(settings, &sealer, &host).map_err(|error| BuildError::Keys(error.to_string()))?;
+    let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), handles, shelf, members, disabled);
+    let mut identity = Identity::anonymous();
+    // A random key is nobody else's.
+    if sealer.is_lasting() {
+        identity = identity.with_replicas(sealer);
+    }
+    let gateway = Arc::new(Gateway::new(identity, catalog, presentation_config(settings)));
     let limits = &settings.limits;
     let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
     Ok(Built { gateway, edge: edge_config(settings), pipe })
+}
+
+fn handles(settings: &Settings, sealer: &Arc<Sealer>, host: &Arc<Host>) -> std::io::Result<Handles> {
+    let replicas = || upstream::Replicas::new(host.clone(), upstream_limits(settings));
+    let url = settings.replica_url.as_ref().map(|url| format!("{url}/mcp"));
+    Handles::new(sealer.clone(), url, sealer.is_lasting().then(replicas))
+}
+
+fn upstream_limits(settings: &Settings) -> upstream::Limits {
+    upstream::Limits {
+        message_bytes: settings.limits.response,
+        depth: settings.limits.depth,
+        parked_for: settings.timeouts.answer,
+        ..upstream::Limits::default()
+    }
 }
 
 fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
@@ -116,6 +144,7 @@ fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
         startup_wait: settings.timeouts.startup,
         call_wait: settings.timeouts.connect,
         list_wait: settings.timeouts.list,
+        answer_wait: settings.timeouts.answer,
         sweep: settings.refresh,
         list_ttl: LIST_TTL,
         page_size: PAGE_SIZE,
@@ -158,8 +187,10 @@ fn edge_config(settings: &Settings) -> toolgate_transport::Config {
     // Whoever binds an address by hand means to be called by it.
     let own =
         settings.listen.iter().filter(|address| !address.ip().is_unspecified()).map(|address| address.ip().to_string());
+    // And so does whoever tells the other replicas where it is.
+    let replica = settings.replica_url.iter().filter_map(|url| Some(url.parse::<Uri>().ok()?.host()?.to_owned()));
     toolgate_transport::Config {
-        allowed_hosts: settings.allowed_hosts.iter().cloned().chain(own).collect(),
+        allowed_hosts: settings.allowed_hosts.iter().cloned().chain(own).chain(replica).collect(),
         allowed_origins: settings.allowed_origins.clone(),
         request_bytes: settings.limits.request,
         depth: settings.limits.depth,
@@ -215,11 +246,7 @@ fn upstream_config(
             call: one.timeout,
             list: settings.timeouts.list,
         },
-        limits: upstream::Limits {
-            message_bytes: settings.limits.response,
-            depth: settings.limits.depth,
-            ..upstream::Limits::default()
-        },
+        limits: upstream_limits(settings),
         restart: upstream::Backoff { initial: one.restart.first_wait, max: one.restart.max_wait },
     })
 }

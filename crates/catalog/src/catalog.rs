@@ -14,6 +14,7 @@ use toolgate_upstream::{State, Upstream};
 
 use crate::change::Change;
 use crate::finder::Finder;
+use crate::handle::Handles;
 use crate::naming::Naming;
 use crate::offer::{Cause, Dropped, Offer};
 use crate::refresh;
@@ -40,6 +41,8 @@ pub struct Config {
     pub call_wait: Duration,
     /// The longest that such a call waits for lists once the upstream is up.
     pub list_wait: Duration,
+    /// How long a client may take to answer what an upstream asks it.
+    pub answer_wait: Duration,
     /// How often lists are fetched again although nothing announced a change.
     pub sweep: Duration,
     /// How long clients may keep a list.
@@ -77,6 +80,7 @@ pub struct Catalog {
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) policy: Policy,
+    pub(crate) handles: Arc<Handles>,
     pub(crate) members: Vec<Tracked>,
     disabled: Vec<UpstreamName>,
     shelf: Option<Shelf>,
@@ -116,6 +120,7 @@ impl Catalog {
     pub fn open(
         config: Config,
         policy: Policy,
+        handles: Handles,
         shelf: Option<Shelf>,
         members: Vec<Member>,
         disabled: Vec<UpstreamName>,
@@ -137,6 +142,7 @@ impl Catalog {
             finder: Finder::new(config.findable.clone()),
             config,
             policy,
+            handles: Arc::new(handles),
             members: tracked,
             disabled,
             shelf,
@@ -183,6 +189,11 @@ impl Catalog {
             .members
             .iter()
             .all(|member| matches!(*member.known.borrow(), Known::Fetched | Known::Unreachable) || member.has_failed())
+    }
+
+    /// How long a client may take to answer what an upstream asks it.
+    pub fn answer_wait(&self) -> Duration {
+        self.inner.config.answer_wait
     }
 
     /// What changes from now on.

@@ -2,12 +2,13 @@
 //!
 //! Lists are fetched off the request path ([`refresh`]), kept on disk ([`shelf`]), named once for all clients ([`naming`])
 //! and published as one immutable [`snapshot`], which the [`finder`] makes searchable. A caller looks at it through a [`View`]; a view finds a [`Route`], and a
-//! route is the only way to an upstream (laws 1 and 2).
+//! route is the only way to an upstream (laws 1 and 2). What a client keeps until it comes back is sealed by [`handle`].
 
 mod catalog;
 mod change;
 mod entry;
 mod finder;
+mod handle;
 pub mod naming;
 pub mod offer;
 mod refresh;
@@ -22,6 +23,7 @@ pub use catalog::{Catalog, Config, Member, Permits};
 pub use change::Change;
 pub use entry::Entry;
 pub use finder::{Hits, Searchable};
+pub use handle::Handles;
 pub use naming::Naming;
 pub use offer::{Cause, Dropped};
 pub use route::Route;

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use toolgate_protocol::{Json, Kind, Object, RpcError, code};
-use toolgate_upstream::{Call, Change as Told, Peer, State, Upstream, own_meta};
+use toolgate_upstream::{Call, Change as Told, Origin, Peer, State, Upstream, own_meta};
 
 use crate::catalog::Inner;
 use crate::change::Change;
@@ -205,7 +205,7 @@ async fn fetch_list(
             params.set("cursor", cursor.clone());
         }
         params.set("_meta", own_meta(peer.revision).to_json());
-        let call = Call { method: kind.list_method(), params, param_headers: Vec::new() };
+        let call = Call { method: kind.list_method(), params, param_headers: Vec::new(), origin: Origin::own() };
         let page = match upstream.send(call).await.outcome().await {
             Ok(page) => page.object().map_err(|error| bad_list(kind, &error.to_string()))?,
             // A server may have resources without knowing the method for templates.

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use toolgate_identity::Caller;
+use toolgate_protocol::header::ParamHeader;
 use toolgate_protocol::{Json, Method, Object, Reply, RpcError, Subject};
-use toolgate_upstream::{Call, Upstream, Watch};
+use toolgate_upstream::{Call, Origin, Upstream, Watch};
 
 use crate::entry::Entry;
+use crate::handle::{Handles, Held, Owner, refused};
 
 /// The way to one entry.
 pub struct Route {
@@ -14,13 +17,21 @@ pub struct Route {
     subject: Subject,
     /// Absent where an upstream answers for things it does not list.
     entry: Option<Arc<Entry>>,
+    caller: Caller,
+    handles: Arc<Handles>,
 }
 
 // === impl Route ===
 
 impl Route {
-    pub(crate) fn new(upstream: Arc<Upstream>, subject: Subject, entry: Option<Arc<Entry>>) -> Self {
-        Self { upstream, subject, entry }
+    pub(crate) fn new(
+        upstream: Arc<Upstream>,
+        subject: Subject,
+        entry: Option<Arc<Entry>>,
+        caller: Caller,
+        handles: Arc<Handles>,
+    ) -> Self {
+        Self { upstream, subject, entry, caller, handles }
     }
 
     /// What it leads to.
@@ -58,19 +69,62 @@ impl Route {
 
     /// Sends a request there, under the native name.
     pub async fn send(&self, method: Method, mut params: Object) -> Reply {
+        let public = params.get("requestState").is_some().then(|| params.clone());
         self.use_native_name(&method, &mut params);
-        let param_headers = match &self.entry {
-            Some(entry) if !entry.param_headers.is_empty() => {
-                let arguments = params.get("arguments").cloned().unwrap_or(Json::literal("{}"));
-                entry
-                    .param_headers
-                    .iter()
-                    .filter_map(|header| Some((header.name.clone(), header.value(&arguments)?)))
-                    .collect()
+        let param_headers = self.param_headers(&params);
+        let origin =
+            Origin { caller: self.caller.shared_subject().clone(), conversation: self.caller.conversation().cloned() };
+        if !method.may_ask() {
+            return self.upstream.send(Call { method, params, param_headers, origin }).await;
+        }
+        if let (Some(state), Some(public)) = (params.get("requestState"), public) {
+            let owner = Owner::of(self.upstream.name(), &self.caller, &method, &params);
+            match self.handles.open(&owner, state, &self.caller) {
+                Ok(Held::Own(state)) => params.set("requestState", state),
+                Ok(Held::Here(handle)) if self.upstream.has_parked(&handle) => {
+                    params.set("requestState", Json::string(&handle));
+                }
+                Ok(Held::Here(_)) => {
+                    return Reply::done(Err(refused("it was already used, came too late, or its call was lost")));
+                }
+                Ok(Held::Elsewhere(url)) => {
+                    let call = Call { method, params: public, param_headers, origin };
+                    return self.handles.forward(&url, call, &self.caller, self.upstream.timeouts().call).await;
+                }
+                Err(error) => return Reply::done(Err(error)),
             }
-            _ => Vec::new(),
+        }
+        let (handles, upstream, caller) = (self.handles.clone(), self.upstream.clone(), self.caller.clone());
+        let (asked, with) = (method.clone(), params.clone());
+        let reply = self.upstream.send(Call { method, params, param_headers, origin }).await;
+        reply.map_outcome(move |outcome| {
+            // To hash all arguments is not cheap, and hardly any result is a question.
+            let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
+            let longest = upstream.limits().parked_for;
+            outcome.map(|result| handles.seal(owner, result, |handle| upstream.has_parked(handle).then_some(longest)))
+        })
+    }
+
+    /// Gives up the call that waits here for what the `requestState` of `params` stands for, if one does.
+    pub fn abandon(&self, method: &Method, params: &Object) {
+        let mut params = params.clone();
+        self.use_native_name(method, &mut params);
+        let owner = Owner::of(self.upstream.name(), &self.caller, method, &params);
+        if let Some(state) = params.get("requestState")
+            && let Ok(Held::Here(handle)) = self.handles.open(&owner, state, &self.caller)
+        {
+            self.upstream.abandon(&handle);
+        }
+    }
+
+    /// The arguments that the tool wants repeated in headers.
+    fn param_headers(&self, params: &Object) -> Vec<(String, String)> {
+        let Some(entry) = self.entry.as_ref().filter(|entry| !entry.param_headers.is_empty()) else {
+            return Vec::new();
         };
-        self.upstream.send(Call { method, params, param_headers }).await
+        let arguments = params.get("arguments").cloned().unwrap_or(Json::literal("{}"));
+        let repeated = |header: &ParamHeader| Some((header.name.clone(), header.value(&arguments)?));
+        entry.param_headers.iter().filter_map(repeated).collect()
     }
 
     fn use_native_name(&self, method: &Method, params: &mut Object) {

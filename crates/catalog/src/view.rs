@@ -200,7 +200,7 @@ impl View {
 
     fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {
         let upstream = self.inner.member(&subject.upstream)?.upstream.clone();
-        Some(Route::new(upstream, subject, entry))
+        Some(Route::new(upstream, subject, entry, self.caller.clone(), self.inner.handles.clone()))
     }
 
     /// Waits for the upstreams that are not known yet and could have an entry of this name. Gives the one that does not come

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::search::{Presentation, Search};
-use crate::units;
+use crate::spelled::{bytes, period};
 use crate::written::{Pairs, Text};
 
 /// The configuration of toolgate, an MCP gateway: one endpoint in front of many MCP servers.
@@ -42,6 +42,13 @@ pub(crate) struct File {
     #[schemars(example = &"./state")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state_dir: Option<Text>,
+    /// Keys that seal what clients keep between two requests (`requestState`, ids of tasks), of 32 characters at least. The
+    /// first one seals and all open, so that a new one goes to the front and an old one stays for a day. Without any, a
+    /// random one is used, and questions in mid-call do not outlive a restart.
+    #[schemars(example = serde_json::json!(["${file:./toolgate.key}"]))]
+    pub(crate) keys: Vec<Text>,
+    /// How this gateway and its other replicas reach each other.
+    pub(crate) replica: Replica,
     /// How often the lists of upstreams are asked for again, even if nothing says that they changed.
     #[serde(with = "period")]
     #[schemars(with = "Period")]
@@ -143,6 +150,12 @@ pub struct Limits {
     /// The most tools, prompts or resources that are taken from one upstream.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub entries: usize,
+    /// The most calls that wait for their clients to answer what an upstream asked, over all upstreams.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub parked: usize,
+    /// The same of one caller; clients that are not told apart are one caller.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub parked_per_caller: usize,
 }
 
 /// How long to wait.
@@ -169,6 +182,10 @@ pub struct Timeouts {
     #[serde(with = "period")]
     #[schemars(with = "Period")]
     pub call: Duration,
+    /// For a client to answer what an upstream asks it in mid-call; a person may be behind it.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub answer: Duration,
     /// Until a legacy session that nobody uses is forgotten.
     #[serde(with = "period")]
     #[schemars(with = "Period")]
@@ -177,6 +194,17 @@ pub struct Timeouts {
     #[serde(with = "period")]
     #[schemars(with = "Period")]
     pub shutdown: Duration,
+}
+
+/// One of several replicas of this gateway, behind a load balancer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Replica {
+    /// Where the other replicas reach this one, and no client needs to: a call that waits here for its client's answer is
+    /// passed on to it. All replicas have the same `keys` and the same upstreams.
+    #[schemars(example = &"http://10.0.0.3:8665")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<Text>,
 }
 
 /// How an upstream that ended or is out of reach is tried again.
@@ -369,6 +397,8 @@ impl Default for File {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             state_dir: None,
+            keys: Vec::new(),
+            replica: Replica::default(),
             refresh: Duration::from_secs(300),
             log: Log::default(),
             limits: Limits::default(),
@@ -397,6 +427,8 @@ impl Default for Limits {
             sessions: 10_000,
             in_flight: 10_000,
             entries: 10_000,
+            parked: 1000,
+            parked_per_caller: 250,
         }
     }
 }
@@ -409,6 +441,7 @@ impl Default for Timeouts {
             probe: Duration::from_secs(5),
             list: Duration::from_secs(30),
             call: Duration::from_secs(60),
+            answer: Duration::from_secs(600),
             session_idle: Duration::from_secs(3600),
             shutdown: Duration::from_secs(10),
         }
@@ -424,52 +457,5 @@ impl Default for Restart {
 impl Default for Stdio {
     fn default() -> Self {
         Stdio { env_allow: crate::places::ENV_ALLOW.iter().copied().map(Text::from).collect() }
-    }
-}
-
-// === how durations and sizes are spelled ===
-
-mod period {
-    use super::{Duration, units};
-    use serde::de::{Deserialize, Deserializer, Error};
-    use serde::ser::Serializer;
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&units::show_duration(*value))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        units::duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-
-    pub(super) mod option {
-        use super::{Deserialize, Deserializer, Duration, Error, Serializer, units};
-
-        #[expect(clippy::ref_option, reason = "the signature is serde's")]
-        pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-            match value {
-                Some(value) => super::serialize(value, serializer),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-            let text = Option::<String>::deserialize(deserializer)?;
-            text.map(|text| units::duration(&text).map_err(D::Error::custom)).transpose()
-        }
-    }
-}
-
-mod bytes {
-    use super::units;
-    use serde::de::{Deserialize, Deserializer, Error};
-    use serde::ser::Serializer;
-
-    pub(super) fn serialize<S: Serializer>(value: &usize, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&units::show_size(*value))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-        units::size(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

@@ -10,6 +10,7 @@
 
 mod places;
 mod sources;
+mod spelled;
 
 mod json;
 mod node;

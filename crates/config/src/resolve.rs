@@ -8,6 +8,7 @@ use crate::fault::Report;
 use crate::file::{File, Names};
 use crate::node::{Node, Spot, Tree};
 use crate::search;
+use crate::secret::Secret;
 use crate::settings::{Origin, Settings, UpstreamSettings};
 use crate::shape::Lost;
 use crate::show::brief;
@@ -63,6 +64,8 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
         allowed_hosts: texts(&file.allowed_hosts, "a host", report, host),
         allowed_origins: texts(&file.allowed_origins, "an origin", report, origin),
         state_dir: file.state_dir.map(|dir| context.sources.resolve(context.base, &dir.value)),
+        keys: keys(&file.keys, report),
+        replica_url: replica(&file.replica, &file.keys, report),
         refresh: file.refresh,
         log: file.log,
         limits: file.limits,
@@ -104,6 +107,40 @@ fn listen(written: &[Text], context: &Context<'_>, report: &mut Report) -> Vec<S
         report.note(text.spot, "listens beyond this machine, and lets in whoever can reach it");
     }
     addresses
+}
+
+/// The least characters of a key.
+const MIN_KEY: usize = 32;
+
+fn keys(written: &[Text], report: &mut Report) -> Vec<Secret> {
+    for key in written {
+        if key.value.chars().count() < MIN_KEY {
+            let help = "make one with `openssl rand -base64 32`";
+            report.fault_with_help(key.spot, format!("a key needs at least {MIN_KEY} characters"), help);
+        } else if key.value == key.written {
+            report.note(key.spot, "a key in the file itself; `${file:…}` or `${VAR}` keep it out of it");
+        }
+    }
+    written.iter().map(|key| Secret::new(&key.value)).collect()
+}
+
+fn replica(written: &crate::file::Replica, keys: &[Text], report: &mut Report) -> Option<String> {
+    let url = written.url.as_ref()?;
+    if keys.is_empty() {
+        let help = "give all replicas the same `keys`";
+        report.fault_with_help(url.spot, "replicas believe each other by their keys, and there are none", help);
+    }
+    let legal = url.value.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+            && matches!(uri.path(), "" | "/")
+            && uri.query().is_none()
+    });
+    if !legal {
+        let help = "write scheme, host and port, such as `http://10.0.0.3:8665`";
+        report.fault_with_help(url.spot, "not the address of a replica", help);
+    }
+    Some(url.value.trim_end_matches('/').to_owned())
 }
 
 fn address(text: &str) -> Result<SocketAddr, Wrong> {

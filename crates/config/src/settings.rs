@@ -26,6 +26,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The folder for what outlives a restart, absolute; `None` leaves it to the caller.
     pub state_dir: Option<PathBuf>,
+    /// What seals what clients keep; the first one is in use.
+    pub keys: Vec<Secret>,
+    /// Where other replicas reach this gateway: an absolute URL without a path.
+    pub replica_url: Option<String>,
     /// How often upstreams' lists are asked for again without a reason.
     pub refresh: Duration,
     /// What is logged, and how.

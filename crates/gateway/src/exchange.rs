@@ -128,6 +128,20 @@ impl Gateway {
         Ok(answer::about(&self.catalog.view(&caller), &self.presenter, presented))
     }
 
+    /// How long a client may take to answer what an upstream asks it.
+    pub fn answer_wait(&self) -> Duration {
+        self.catalog.answer_wait()
+    }
+
+    /// Gives up a call that waits for its client's answers: it will not be sent again. `params` are those of the retry that
+    /// there would have been.
+    pub async fn abandon(&self, presented: &Presented, method: &Method, params: &Object) {
+        let Ok(caller) = self.identity.identify(presented).await else { return };
+        if let Ok(route) = self.catalog.view(&caller).resolve(method, params).await {
+            route.abandon(method, params);
+        }
+    }
+
     /// Log messages of upstreams that belong to no call.
     pub fn logs(&self) -> Logs {
         Logs::new(self.catalog.changes())

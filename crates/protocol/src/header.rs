@@ -17,6 +17,8 @@ pub const METHOD: &str = "mcp-method";
 pub const NAME: &str = "mcp-name";
 /// Begins the headers that repeat annotated arguments.
 pub const PARAM_PREFIX: &str = "mcp-param-";
+/// A replica's word for the caller of a request that it forwards; of toolgate, not of MCP.
+pub const VOUCH: &str = "toolgate-vouch";
 /// Legacy: the session.
 pub const SESSION: &str = "mcp-session-id";
 

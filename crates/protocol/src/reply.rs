@@ -26,9 +26,12 @@ pub struct Reply(Source);
 
 enum Source {
     Ready(Option<Outcome>),
-    Stream { events: mpsc::Receiver<Event>, on_drop: OnDrop },
+    Stream { events: mpsc::Receiver<Event>, on_drop: OnDrop, change: Option<Change> },
     Ended,
 }
+
+/// What an outcome still has to go through.
+type Change = Box<dyn FnOnce(Outcome) -> Outcome + Send + Sync>;
 
 /// Runs once when dropped: how a reply tells that it is no longer wanted.
 #[derive(Default)]
@@ -44,7 +47,7 @@ impl Reply {
 
     /// An answer that comes in parts. `on_drop` runs if the reply is dropped before [`Event::Done`] was taken from it.
     pub fn stream(events: mpsc::Receiver<Event>, on_drop: OnDrop) -> Self {
-        Self(Source::Stream { events, on_drop })
+        Self(Source::Stream { events, on_drop, change: None })
     }
 
     /// The next event; `None` once the outcome was taken. A stream whose sender vanished ends with an error.
@@ -55,16 +58,39 @@ impl Reply {
             Source::Stream { events, .. } => match events.recv().await {
                 Some(Event::Notification(notification)) => Some(Event::Notification(notification)),
                 last => {
-                    if let Source::Stream { on_drop, .. } = &mut self.0 {
+                    let outcome = match last {
+                        Some(Event::Done(outcome)) => outcome,
+                        _ => Err(RpcError::new(code::INTERNAL_ERROR, "the answer broke off")),
+                    };
+                    let mut change = None;
+                    if let Source::Stream { on_drop, change: wanted, .. } = &mut self.0 {
                         on_drop.disarm();
+                        change = wanted.take();
                     }
                     self.0 = Source::Ended;
-                    Some(last.unwrap_or_else(|| {
-                        Event::Done(Err(RpcError::new(code::INTERNAL_ERROR, "the answer broke off")))
+                    Some(Event::Done(match change {
+                        Some(change) => change(outcome),
+                        None => outcome,
                     }))
                 }
             },
         }
+    }
+
+    /// The same answer with its outcome changed, once it is there.
+    #[must_use]
+    pub fn map_outcome(self, change: impl FnOnce(Outcome) -> Outcome + Send + Sync + 'static) -> Self {
+        Self(match self.0 {
+            Source::Ready(outcome) => Source::Ready(outcome.map(change)),
+            Source::Stream { events, on_drop, change: earlier } => {
+                let change: Change = match earlier {
+                    None => Box::new(change),
+                    Some(earlier) => Box::new(move |outcome| change(earlier(outcome))),
+                };
+                Source::Stream { events, on_drop, change: Some(change) }
+            }
+            Source::Ended => Source::Ended,
+        })
     }
 
     /// The outcome alone, for whoever has no use for notifications.

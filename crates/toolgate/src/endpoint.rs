@@ -9,7 +9,9 @@ use toolgate_app::{Gateway, Presented, Request, build, start_logging};
 use toolgate_protocol::{
     Event, Json, Method, Object, Outcome, Presentation, Reply, Revision, RpcError, UpstreamName, meta,
 };
-use toolgate_upstream::{Backoff, Call, EraPin, Host, HttpConfig, Limits, Timeouts, Transport, Upstream, own_meta};
+use toolgate_upstream::{
+    Backoff, Call, EraPin, Host, HttpConfig, Limits, Origin, Parking, Timeouts, Transport, Upstream, own_meta,
+};
 
 use crate::Failure;
 use crate::args;
@@ -62,7 +64,7 @@ impl Endpoint {
                 restart: Backoff::default(),
             },
             None,
-            Host::new(None),
+            Host::new(None, Parking::default()),
         );
         let deadline = tokio::time::Instant::now() + timeouts.connect;
         match upstream.ready(deadline).await {
@@ -81,7 +83,9 @@ impl Endpoint {
             }
         });
         match self {
-            Self::Remote(upstream) => upstream.send(Call { method, params, param_headers: Vec::new() }).await,
+            Self::Remote(upstream) => {
+                upstream.send(Call { method, params, param_headers: Vec::new(), origin: Origin::own() }).await
+            }
             Self::Local(gateway, presented) => {
                 let request = Request { id: Json::literal("1"), method, params, param_headers: None };
                 gateway.handle(presented, request).await

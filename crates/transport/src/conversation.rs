@@ -42,6 +42,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// A pipe on which nothing was said yet.
     pub(crate) fn new(gateway: Arc<Gateway>, presented: Presented, outlet: Outlet, limits: PipeLimits) -> Self {
+        let presented = Presented { conversation: Some(legacy::random_id().into()), ..presented };
         Self { gateway, presented, outlet, limits, session: OnceLock::new(), running: Mutex::default() }
     }
 

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use toolgate_gateway::Gateway;
-use toolgate_identity::Presented;
+use toolgate_identity::{Presented, Vouch};
 use toolgate_protocol::{Message, Presentation, RpcError, code};
 
 use crate::body::{self, Body};
@@ -162,13 +162,17 @@ impl Edge {
         if text.trim_ascii_start().starts_with(b"[") {
             return self.post_batch(headers, text, place).await;
         }
-        let message = match Message::parse_within(text, self.config.depth) {
+        let message = match Message::parse_within(text.clone(), self.config.depth) {
             Ok(message) => message,
             Err(error) => return rescue::bad_request(None, error),
         };
         match message {
             Message::Request(request) => match modern::claimed(&request, headers) {
-                Some(claim) => modern::answer(&self.gateway, presented, (request, claim), headers).await,
+                Some(claim) => {
+                    let vouched = vouched(presented, headers, &text);
+                    let presented = vouched.as_ref().unwrap_or(presented);
+                    modern::answer(&self.gateway, presented, (request, claim), headers).await
+                }
                 None => self.post_legacy(presented, headers, Message::Request(request), place).await,
             },
             // A modern client has nothing to notify over HTTP: closing the stream cancels. Taken and ignored.
@@ -271,6 +275,14 @@ fn asked_for(query: Option<&str>) -> Result<Option<Presentation>, &'static str> 
         Some(presentation) => Ok(Some(presentation)),
         None => Err("`view` in the URL must be direct, search or auto"),
     }
+}
+
+/// What is presented, with another replica's word for it, if the request has one.
+fn vouched(presented: &Presented, headers: &HeaderMap, body: &[u8]) -> Option<Presented> {
+    let word = headers.get(toolgate_protocol::header::VOUCH)?;
+    // What is no text is no word either, but it must not pass for a request without one.
+    let vouch = Some(Vouch::new(word.to_str().unwrap_or_default(), body));
+    Some(Presented { vouch, ..presented.clone() })
 }
 
 /// What a browser asks before it lets a page of an allowed origin send a request (Fetch standard, CORS).

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use toolgate_protocol::{Event, Json, Method, Object, UpstreamName};
 use toolgate_upstream::{
-    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, StdioConfig, Timeouts, Transport, Upstream, own_meta,
+    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
+    Upstream, own_meta,
 };
 
 #[tokio::main]
@@ -36,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         limits: Limits::default(),
         restart: Backoff::default(),
     };
-    let upstream = Upstream::start(config, None, Host::new(None));
+    let upstream = Upstream::start(config, None, Host::new(None, Parking::default()));
     let mut changes = upstream.changes();
     let began = Instant::now();
     let peer = upstream.ready(tokio::time::Instant::now() + Timeouts::default().connect).await?;
@@ -101,8 +102,14 @@ async fn show_call(
         .with("_meta", meta.to_json());
     println!("calling {tool} over {}", peer.era);
     for _round in 0..5 {
-        let mut reply =
-            upstream.send(Call { method: Method::ToolsCall, params: params.clone(), param_headers: Vec::new() }).await;
+        let mut reply = upstream
+            .send(Call {
+                method: Method::ToolsCall,
+                params: params.clone(),
+                param_headers: Vec::new(),
+                origin: Origin::own(),
+            })
+            .await;
         while let Some(event) = reply.next().await {
             match event {
                 Event::Notification(notification) => println!("  {} {:?}", notification.method, notification.params),

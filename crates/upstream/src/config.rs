@@ -95,9 +95,7 @@ pub struct Limits {
     pub depth: usize,
     /// Calls at a time.
     pub in_flight: usize,
-    /// Calls that wait for a client's answers at a time.
-    pub parked: usize,
-    /// How long such a call waits.
+    /// How long a call waits for a client's answers.
     pub parked_for: Duration,
     /// Questions that one call may have open at a time.
     pub questions: usize,
@@ -169,7 +167,6 @@ impl Default for Limits {
             message_bytes: 16 << 20,
             depth: toolgate_protocol::json::MAX_DEPTH,
             in_flight: 1024,
-            parked: 256,
             parked_for: Duration::from_secs(600),
             questions: 16,
         }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tower_service::Service as _;
 
 use crate::error::{Failure, root};
+use crate::rooms::{Parking, Rooms};
 use crate::watchdog::Watchdog;
 
 /// For one TCP connection.
@@ -27,6 +28,7 @@ pub struct Host {
     /// Made when first needed: reading the system's certificates takes memory that a gateway without https can do without.
     tls: OnceLock<HttpsConnector<HttpConnector>>,
     watchdog: Watchdog,
+    rooms: Arc<Rooms>,
 }
 
 // === impl Host ===
@@ -34,8 +36,13 @@ pub struct Host {
 impl Host {
     /// `watchdog_exe` is run as `<exe> watchdog` with the first child process, to end all of them should we be killed; it
     /// must call [`watchdog_main`](crate::watchdog_main).
-    pub fn new(watchdog_exe: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { tcp: tcp(), tls: OnceLock::new(), watchdog: Watchdog::new(watchdog_exe) })
+    pub fn new(watchdog_exe: Option<PathBuf>, parking: Parking) -> Arc<Self> {
+        let (tls, watchdog) = (OnceLock::new(), Watchdog::new(watchdog_exe));
+        Arc::new(Self { tcp: tcp(), tls, watchdog, rooms: Rooms::new(parking) })
+    }
+
+    pub(crate) fn rooms(&self) -> &Arc<Rooms> {
+        &self.rooms
     }
 
     pub(crate) fn watchdog(&self) -> &Watchdog {

@@ -6,7 +6,7 @@
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
 //! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
-//! that wait for a client. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
+//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
 
 mod backoff;
 mod change;
@@ -26,6 +26,8 @@ mod os;
 mod park;
 mod pool;
 mod process;
+mod replica;
+mod rooms;
 mod sse;
 mod stdio;
 mod supervise;
@@ -39,6 +41,9 @@ pub use era::Peer;
 pub use error::Failure;
 pub use host::Host;
 pub use modern::own_meta;
-pub use upstream::{Call, State, Upstream};
+pub use park::Digest;
+pub use replica::Replicas;
+pub use rooms::Parking;
+pub use upstream::{Call, Origin, State, Upstream};
 pub use watch::Watch;
 pub use watchdog::watchdog_main;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::timeout;
@@ -109,7 +110,7 @@ impl Modern {
         around: &Around,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
-        let Call { method, mut params, param_headers } = call;
+        let Call { method, mut params, param_headers, .. } = call;
         // This era has no place for a refusal: the call ends with it.
         if let Some(refused) = refusal::among(&params) {
             return Ok(Reply::done(Err(refused)));
@@ -215,13 +216,13 @@ impl ModernHttp {
         Self { endpoint, headers, next: AtomicU64::new(1), lost: CancellationToken::new() }
     }
 
-    /// Sends one request and returns what came back, unjudged, with the request's id.
-    pub(crate) async fn send(
+    /// A request as it is to be sent: its id, its text and its headers.
+    pub(crate) fn prepare(
         &self,
         method: &Method,
         params: Object,
         param_headers: &[(String, String)],
-    ) -> Result<(u64, Answer), Failure> {
+    ) -> Result<(u64, Bytes, HeaderMap), Failure> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut headers = self.headers.clone();
         headers.insert(METHOD, value(method.as_str())?);
@@ -233,8 +234,44 @@ impl ModernHttp {
                 .map_err(|_| Failure::Refused("an annotated argument cannot be repeated in a header".into()))?;
             headers.insert(name, value(&header::encode(argument))?);
         }
-        let text = Request::new(Id::number(id), method.clone(), params).encode();
+        Ok((id, Request::new(Id::number(id), method.clone(), params).encode(), headers))
+    }
+
+    /// Sends one request and returns what came back, unjudged, with the request's id.
+    pub(crate) async fn send(
+        &self,
+        method: &Method,
+        params: Object,
+        param_headers: &[(String, String)],
+    ) -> Result<(u64, Answer), Failure> {
+        let (id, text, headers) = self.prepare(method, params, param_headers)?;
         Ok((id, self.endpoint.post(text, headers).await?))
+    }
+
+    /// Carries a prepared request that is no listen, up to its outcome or to the first event before that.
+    pub(crate) async fn carry(
+        &self,
+        (id, text, headers): (u64, Bytes, HeaderMap),
+        within: Duration,
+        around: &Around,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Reply, Failure> {
+        let posted = async {
+            let answer = timeout(within, self.endpoint.post(text, headers)).await;
+            self.judge(id, answer.unwrap_or(Err(Failure::Timeout(within)))?, false)
+        };
+        let posted = tokio::select! {
+            biased;
+            () = around.stopped.cancelled() => return Err(Failure::Stopped),
+            posted = posted => posted?,
+        };
+        match posted {
+            Posted::Outcome(outcome) => Ok(Reply::done(outcome)),
+            Posted::Events(events) => {
+                let course = HttpCourse { id, events: Some(events), depth: self.endpoint.depth(), within };
+                course::run(course, around, permit).await
+            }
+        }
     }
 
     /// How deep messages may nest.
@@ -256,18 +293,22 @@ impl ModernHttp {
                 self.lost.cancel();
             }
         })?;
+        Ok((id, self.judge(id, answer, *method == Method::Listen)?))
+    }
+
+    fn judge(&self, id: u64, answer: Answer, is_listen: bool) -> Result<Posted, Failure> {
         if let Body::Events(events) = answer.body {
-            return Ok((id, Posted::Events(events)));
+            return Ok(Posted::Events(events));
         }
         let outcome = answer.outcome(id, self.endpoint.depth());
         match (outcome, answer.status.as_u16()) {
-            (Some(outcome), status) if !matches!(status, 300..=399 | 401 | 403) => Ok((id, Posted::Outcome(outcome))),
+            (Some(outcome), status) if !matches!(status, 300..=399 | 401 | 403) => Ok(Posted::Outcome(outcome)),
             (_, 200..300) if matches!(answer.body, Body::Json(_)) => {
                 Err(Failure::Garbage("its JSON is no answer to the request".into()))
             }
             (_, status) => {
                 // Something else answers here now. Servers without listen say so in many ways.
-                if matches!(status, 400 | 404 | 405) && *method != Method::Listen {
+                if matches!(status, 400 | 404 | 405) && !is_listen {
                     self.lost.cancel();
                 }
                 Err(answer.refusal())

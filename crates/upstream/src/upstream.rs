@@ -63,6 +63,17 @@ pub struct Call {
     pub params: Object,
     /// Arguments to repeat in headers: what follows `Mcp-Param-`, and the value as it is in the body.
     pub param_headers: Vec<(String, String)>,
+    /// On whose behalf.
+    pub origin: Origin,
+}
+
+/// On whose behalf a request is made.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The caller's name.
+    pub caller: Arc<str>,
+    /// What the requests of one client's conversation have in common, where that is known.
+    pub conversation: Option<Arc<str>>,
 }
 
 /// What the upstream's tasks and its users share.
@@ -99,7 +110,16 @@ impl Call {
     /// A request that the gateway makes on its own behalf.
     pub fn own(method: Method, params: Object) -> Self {
         let meta = own_meta(Revision::LATEST_MODERN).to_json();
-        Self { method, params: params.with("_meta", meta), param_headers: Vec::new() }
+        Self { method, params: params.with("_meta", meta), param_headers: Vec::new(), origin: Origin::own() }
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// The gateway itself.
+    pub fn own() -> Self {
+        Self { caller: "".into(), conversation: None }
     }
 }
 
@@ -113,7 +133,7 @@ impl Upstream {
         let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
         let around = Around { upstream: config.name.clone(), stopped: stopped.clone(), tasks: tasks.clone() };
         let changes = broadcast::Sender::new(CHANGES);
-        let park = Park::new(config.limits.parked, config.limits.parked_for, tasks.clone(), stopped);
+        let park = Park::new(host.rooms().clone(), config.limits.parked_for, tasks.clone(), stopped);
         let surroundings = Surroundings {
             changes: changes.clone(),
             park,
@@ -195,6 +215,27 @@ impl Upstream {
             Ok(settled) => settled.map(|()| watch),
             Err(_) => Err(Failure::Timeout(self.shared.timeouts.connect).to_rpc(name)),
         }
+    }
+
+    /// Whether a call waits here that a `requestState` of this upstream stands for. What the upstream itself keeps in a
+    /// `requestState` is none.
+    pub fn has_parked(&self, state: &str) -> bool {
+        self.shared.connector.surroundings.park.holds(state)
+    }
+
+    /// Gives up the call that a `requestState` stands for, as if nobody had come back for it in time.
+    pub fn abandon(&self, state: &str) {
+        self.shared.connector.surroundings.park.abandon(state);
+    }
+
+    /// How long to wait for what.
+    pub fn timeouts(&self) -> Timeouts {
+        self.shared.timeouts
+    }
+
+    /// How much to accept of what.
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
     }
 
     /// Ends it for good: streams are closed, a session is given up, a child process and all it started are gone on return.

@@ -6,7 +6,7 @@ use super::{Fault, Law};
 
 /// From the ground up. A crate may use what stands below it, not what stands beside it.
 const FLOORS: [&[&str]; 8] = [
-    &["protocol", "config", "search"],
+    &["protocol", "config", "search", "seal"],
     &["identity", "builtin", "discovery"],
     &["policy", "upstream"],
     &["catalog"],

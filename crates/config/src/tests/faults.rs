@@ -260,3 +260,17 @@ fn a_thousand_faults_are_as_many_as_can_be_read() {
     let faults = World::default().parse("toolgate.yaml", &many).expect_err("faults");
     assert_eq!(faults.len(), 200);
 }
+
+#[test]
+fn a_key_that_can_be_guessed_and_a_replica_without_any() {
+    for (text, words) in [
+        ("keys: [short]", "a key needs at least 32 characters"),
+        ("replica: {url: http://10.0.0.3:8665}", "replicas believe each other by their keys"),
+        ("keys: [a key of thirty-two characters...]\nreplica: {url: 10.0.0.3}", "not the address of a replica"),
+        ("keys: [a key of thirty-two characters...]\nreplica: {url: http://h/path}", "not the address of a replica"),
+    ] {
+        let faults = super::bad("toolgate.yaml", text);
+        assert!(faults.contains(words), "{faults}");
+        assert!(!faults.contains("thirty-two"), "a key is shown: {faults}");
+    }
+}

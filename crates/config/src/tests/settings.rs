@@ -209,3 +209,14 @@ fn hosts_and_origins_are_taken_in_lower_case() {
     assert_eq!(settings.allowed_hosts, ["mcp.example.com", "x:8443", "[::1]:80"]);
     assert_eq!(settings.allowed_origins, ["https://chat.example.com:8443"]);
 }
+
+#[test]
+fn keys_are_secrets_and_replicas_need_some() {
+    let settings = good(
+        "toolgate.yaml",
+        "keys: [a key of thirty-two characters..., another of at least that length..]\nreplica: {url: 'http://10.0.0.3:8665/'}\n",
+    );
+    assert_eq!(settings.keys.iter().map(Secret::reveal).collect::<Vec<_>>()[0], "a key of thirty-two characters...");
+    assert!(!format!("{settings:?}").contains("thirty-two"));
+    assert_eq!(settings.replica_url.as_deref(), Some("http://10.0.0.3:8665"));
+}

@@ -16,6 +16,7 @@ mod presentation;
 mod questions;
 mod replicas;
 mod resuming;
+mod sealed;
 mod shutdown;
 mod surface;
 mod surface_limits;

@@ -3,15 +3,11 @@
 //! Source: `client/sampling`, `client/elicitation`, `client/roots` of the legacy revisions; multi round-trip requests of
 //! 2026-07-28. The questions go out on the stream of the call that they belong to.
 
-use std::time::Duration;
-
 use toolgate_protocol::message::Request;
 use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code, refusal};
 
 use super::session::{Out, Outlet, Session, random_id};
 
-/// A person may take a while.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// The most questions in one round.
 const MAX_QUESTIONS: usize = 64;
 
@@ -50,8 +46,9 @@ impl Session {
         }
         let (id, answered) = self.expect_answer();
         let sent = outlet.send(Out::Message(Request::new(Id::number(id), method.clone(), params).encode())).await;
+        let patience = self.gateway.answer_wait();
         let answer = match sent {
-            Ok(()) => tokio::time::timeout(PATIENCE, answered).await,
+            Ok(()) => tokio::time::timeout(patience, answered).await,
             Err(_) => {
                 self.forget_answer(id);
                 return Err(RpcError::new(
@@ -66,7 +63,7 @@ impl Session {
                 self.forget_answer(id);
                 Err(RpcError::new(
                     code::INTERNAL_ERROR,
-                    format!("the client did not answer {method} within {PATIENCE:?}"),
+                    format!("the client did not answer {method} within {patience:?}"),
                 ))
             }
         }

@@ -16,5 +16,5 @@ mod watch;
 pub(crate) use handshake::initialize;
 pub(crate) use http::{Place, delete, post_batch, post_message, read_batch, stream};
 pub(crate) use resume::Room;
-pub(crate) use session::{Out, Outlet, Session, Sessions};
+pub(crate) use session::{Out, Outlet, Session, Sessions, random_id};
 pub(crate) use sse::{Streams, open as open_sse, post as post_sse};

@@ -6,7 +6,7 @@ use toolgate_gateway::Request;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{
-    Event, Id, Json, Message, Method, Notification, Object, Outcome, Reply, RpcError, code, refusal,
+    Event, Id, Json, Message, Method, Notification, Object, OnDrop, Outcome, Reply, RpcError, code, refusal,
 };
 
 use super::session::{Out, Outlet, Session};
@@ -91,18 +91,34 @@ impl Session {
             if !method.may_ask() || object.get("resultType").is_none_or(|kind| kind.as_str() != "\"input_required\"") {
                 return Ok(as_legacy_result(&method, object));
             }
-            let responses = match self.ask_all(&object, outlet).await {
-                Ok(responses) => responses,
-                Err(error) => return refused(&method, error),
-            };
+            params.remove("inputResponses");
             params.remove("requestState");
             if let Some(state) = object.remove("requestState") {
                 params.set("requestState", state);
             }
+            let mut abandoned = self.abandoning(&method, &params);
+            let responses = match self.ask_all(&object, outlet).await {
+                Ok(responses) => responses,
+                Err(error) => return refused(&method, error),
+            };
+            abandoned.disarm();
             params.set("inputResponses", responses.to_json());
         }
         let asked_too_often = format!("the server asked more than {MAX_ROUNDS} times");
         refused(&method, RpcError::new(code::INTERNAL_ERROR, asked_too_often))
+    }
+
+    /// While it is held, a call waits for the client. Dropped, it tells the upstream that nobody will come back: the client
+    /// has cancelled, or will not answer.
+    fn abandoning(&self, method: &Method, params: &Object) -> OnDrop {
+        let (gateway, presented) = (self.gateway.clone(), self.presented.clone());
+        let (method, params) = (method.clone(), params.clone());
+        OnDrop::new(move || {
+            // Without a runtime, the process is ending, and the upstreams with it.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(async move { gateway.abandon(&presented, &method, &params).await });
+            }
+        })
     }
 
     /// Makes a request modern.

@@ -87,10 +87,13 @@ impl Session {
         client_info: Option<Json>,
         room: Room,
     ) -> Arc<Self> {
+        let id = random_id();
+        // What came over one pipe is one conversation already.
+        let conversation = presented.conversation.clone().unwrap_or_else(|| id.as_str().into());
         Arc::new(Self {
             gateway,
-            presented,
-            id: random_id(),
+            presented: Presented { conversation: Some(conversation), ..presented },
+            id,
             revision,
             capabilities,
             client_info,

@@ -21,8 +21,8 @@ use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
 use crate::modern::cancelled;
 use crate::mux::House as _;
-use crate::park::{Parked, Subject};
-use crate::upstream::Call;
+use crate::park::{Digest, Parked};
+use crate::upstream::{Call, Origin};
 
 /// Questions that come this close together are asked together.
 const COLLECT: Duration = Duration::from_millis(20);
@@ -39,6 +39,7 @@ pub(crate) struct LegacyCall {
     method: Method,
     /// As the client sent them.
     params: Object,
+    origin: Origin,
     caller: Caller,
     within: Duration,
     questions: Vec<Question>,
@@ -94,7 +95,7 @@ fn goes_on_after(failure: &Failure) -> bool {
 impl LegacyCall {
     /// Sends the request.
     pub(super) async fn begin(link: &Arc<Legacy>, call: Call, within: Duration) -> Result<Self, Failure> {
-        let Call { method, params, .. } = call;
+        let Call { method, params, origin, .. } = call;
         let caller = Caller::of(&params);
         if let Some(level) = caller.level {
             link.raise_level(level).await;
@@ -107,12 +108,12 @@ impl LegacyCall {
                 let seat = mux
                     .call(method.clone(), outgoing, traits, within, |params, id| *params = outward(params, token(id)))
                     .await?;
-                Ok(Self::new(link, seat, method, params, caller, within))
+                Ok(Self::new(link, seat, (method, params, origin), caller, within))
             }
             Wire::Http(session) => {
                 let seat = session.flight().board(traits)?;
                 let text = Request::new(seat.request_id(), method.clone(), outward(&params, token(seat.id()))).encode();
-                let mut call = Self::new(link, seat, method, params, caller, within);
+                let mut call = Self::new(link, seat, (method, params, origin), caller, within);
                 let opened = tokio::select! {
                     biased;
                     () = link.around.stopped.cancelled() => Err(Failure::Stopped),
@@ -131,7 +132,13 @@ impl LegacyCall {
         }
     }
 
-    fn new(link: &Arc<Legacy>, seat: Seat, method: Method, params: Object, caller: Caller, within: Duration) -> Self {
+    fn new(
+        link: &Arc<Legacy>,
+        seat: Seat,
+        (method, params, origin): (Method, Object, Origin),
+        caller: Caller,
+        within: Duration,
+    ) -> Self {
         Self {
             link: link.clone(),
             seat,
@@ -139,6 +146,7 @@ impl LegacyCall {
             answer: None,
             method,
             params,
+            origin,
             caller,
             within,
             questions: Vec::new(),
@@ -283,20 +291,17 @@ impl Course for LegacyCall {
     fn park(self) -> Outcome {
         let questions =
             self.questions.iter().fold(Object::new(), |all, question| all.with(&question.key, question.embedded()));
-        let subject = Subject::of(&self.method, &self.params);
-        let park = self.link.park.clone();
-        match park.put(self, subject) {
+        let digest = Digest::of(&self.method, &self.params);
+        let (park, caller) = (self.link.park.clone(), self.origin.caller.clone());
+        match park.put(self, digest, &caller) {
             Ok(handle) => Ok(Object::new()
                 .with("resultType", Json::literal(r#""input_required""#))
                 .with("inputRequests", questions.to_json())
                 .with("requestState", Json::string(&handle))
                 .to_json()),
-            Err(call) => {
+            Err((call, full)) => {
                 call.expire();
-                Err(RpcError::new(
-                    code::INTERNAL_ERROR,
-                    "too many calls wait for their clients' answers; try again later",
-                ))
+                Err(RpcError::new(code::INTERNAL_ERROR, format!("{full}; try again later")))
             }
         }
     }

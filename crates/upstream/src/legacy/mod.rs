@@ -30,7 +30,7 @@ use crate::era::Peer;
 use crate::error::{Failure, neutral};
 use crate::flight::{Arrival, Flight, Seat, Traits};
 use crate::mux::{Ask, House, Mux};
-use crate::park::{Park, Subject};
+use crate::park::{Digest, Park};
 use crate::upstream::Call;
 use crate::watch::{Status, Wishes};
 use session::Opened;
@@ -169,7 +169,7 @@ impl Legacy {
 
     async fn resume(&self, call: &Call, within: Duration, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
         let handle = call.params.string("requestState").unwrap_or_default();
-        let Some(mut parked) = self.park.take(&handle, Subject::of(&call.method, &call.params)) else {
+        let Some(mut parked) = self.park.take(&handle, Digest::of(&call.method, &call.params)) else {
             let text = "`requestState` is unknown, expired, already used, or belongs to another request; send the request anew without it";
             return Ok(Reply::done(Err(RpcError::new(code::INVALID_PARAMS, text))));
         };

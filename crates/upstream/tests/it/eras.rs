@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 use toolgate_protocol::{Era, Revision};
-use toolgate_upstream::{Config, EraPin, Failure, Host, Upstream};
+use toolgate_upstream::{Config, EraPin, Failure, Host, Parking, Upstream};
 
 use crate::server::{Answer, Server};
 use crate::setup::{at, scripted};
 
 async fn met(config: Config, remembered: Option<Era>) -> Result<(Era, Revision), Failure> {
-    let upstream = Upstream::start(config, remembered, Host::new(None));
+    let upstream = Upstream::start(config, remembered, Host::new(None, Parking::default()));
     let ready = upstream.ready(Instant::now() + Duration::from_secs(20)).await;
     upstream.stop().await;
     ready.map(|peer| (peer.era, peer.revision))
@@ -144,7 +144,7 @@ async fn a_server_that_fails_every_probe_is_met_the_old_way_in_the_end() {
         _ => Answer::text(405, ""),
     })
     .await;
-    let upstream = Upstream::start(at(&server.url()), None, Host::new(None));
+    let upstream = Upstream::start(at(&server.url()), None, Host::new(None, Parking::default()));
     let mut state = upstream.state();
     state
         .wait_for(|state| matches!(state, toolgate_upstream::State::Ready(peer) if peer.era == Era::Legacy))

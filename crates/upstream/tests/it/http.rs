@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use toolgate_protocol::{Event, Json, Method, Object};
-use toolgate_upstream::{Call, Change, State, own_meta};
+use toolgate_upstream::{Call, Change, Origin, State, own_meta};
 
 use crate::server::{Answer, Asked, Server, event};
 use crate::setup::{all, ask, at, call, reason, start, until};
@@ -268,8 +268,12 @@ async fn what_concerns_one_hop_is_not_passed_on() {
     let upstream = start(at(&server.url()));
     for method in [Method::Ping, Method::Initialize, Method::Listen, Method::SetLevel] {
         let params = Object::new().with("_meta", own_meta(toolgate_protocol::Revision::LATEST_MODERN).to_json());
-        let error =
-            upstream.send(Call { method, params, param_headers: Vec::new() }).await.outcome().await.unwrap_err();
+        let error = upstream
+            .send(Call { method, params, param_headers: Vec::new(), origin: Origin::own() })
+            .await
+            .outcome()
+            .await
+            .unwrap_err();
         assert_eq!(error.code, -32601);
     }
     let vendor = upstream.ask(Method::from("vendor/thing"), Object::new().with("a", Json::literal("1"))).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use toolgate_protocol::{Json, code};
-use toolgate_upstream::{Call, Upstream};
+use toolgate_upstream::{Call, Host, Parking, Upstream};
 
 use crate::setup::{able, ask, call, content, json as as_json, read, scripted, start, text, until};
 
@@ -145,9 +145,8 @@ async fn a_call_put_aside_is_not_run_again_when_its_upstream_is_gone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn there_is_room_for_so_many_calls_put_aside() {
-    let mut config = scripted("legacy");
-    config.limits.parked = 0;
-    let upstream = start(config);
+    let host = Host::new(None, Parking { total: 0, per_caller: 1 });
+    let upstream = Upstream::start(scripted("legacy"), None, host);
     text(&upstream, "pid").await;
     let error = send(&upstream, &call("ask", &json!({"questions": [elicit()]}), &able())).await.unwrap_err();
     assert!(error.message.contains("too many calls wait"), "{}", error.message);

@@ -8,7 +8,8 @@ use toolgate_protocol::{
     Event, Json, Method, Notification, Object, Outcome, Reply, Revision, RpcError, UpstreamName, meta,
 };
 use toolgate_upstream::{
-    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, StdioConfig, Timeouts, Transport, Upstream, own_meta,
+    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
+    Upstream, own_meta,
 };
 
 /// The scripted server as a child.
@@ -40,7 +41,7 @@ pub(crate) fn config(transport: Transport) -> Config {
 }
 
 pub(crate) fn start(config: Config) -> Arc<Upstream> {
-    Upstream::start(config, None, Host::new(None))
+    Upstream::start(config, None, Host::new(None, Parking::default()))
 }
 
 pub(crate) fn json(value: &Value) -> Json {
@@ -54,7 +55,7 @@ pub(crate) fn call(tool: &str, arguments: &Value, meta: &Value) -> Call {
         json(meta).object().unwrap().members().fold(own, |all, member| all.with(member.name(), member.value.clone()));
     let params =
         Object::new().with("name", Json::string(tool)).with("arguments", json(arguments)).with("_meta", meta.to_json());
-    Call { method: Method::ToolsCall, params, param_headers: Vec::new() }
+    Call { method: Method::ToolsCall, params, param_headers: Vec::new(), origin: Origin::own() }
 }
 
 /// A client that has every capability.

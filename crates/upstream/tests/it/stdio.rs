@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use toolgate_protocol::Event;
-use toolgate_upstream::{Change, Host, State, Transport, Upstream};
+use toolgate_upstream::{Change, Host, Parking, State, Transport, Upstream};
 
 use crate::setup::{all, ask, call, content, lives, read, reason, scripted, start, text, until};
 
@@ -155,7 +155,7 @@ async fn children_do_not_outlive_a_gateway_killed_without_warning() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_watchdog_ends_with_its_host() {
-    let host = Host::new(Some(env!("CARGO_BIN_EXE_scripted-upstream").into()));
+    let host = Host::new(Some(env!("CARGO_BIN_EXE_scripted-upstream").into()), Parking::default());
     let upstream = Upstream::start(scripted("legacy"), None, host.clone());
     text(&upstream, "pid").await;
     upstream.stop().await;

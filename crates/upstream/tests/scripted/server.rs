@@ -233,7 +233,9 @@ fn notify(method: &str, params: &Value) {
 /// Starts itself as an upstream with a watchdog, prints the child's process id, and waits to be killed.
 fn gateway() {
     use toolgate_protocol::{Json, Method, Object, UpstreamName};
-    use toolgate_upstream::{Backoff, Config, EraPin, Host, Limits, StdioConfig, Timeouts, Transport, Upstream};
+    use toolgate_upstream::{
+        Backoff, Config, EraPin, Host, Limits, Parking, StdioConfig, Timeouts, Transport, Upstream,
+    };
 
     let exe = std::env::current_exe().unwrap();
     let child = StdioConfig {
@@ -252,7 +254,7 @@ fn gateway() {
         restart: Backoff::default(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let upstream = Upstream::start(config, None, Host::new(Some(exe)));
+        let upstream = Upstream::start(config, None, Host::new(Some(exe), Parking::default()));
         for tool in ["pid", "grandchild"] {
             let result = upstream.ask(Method::ToolsCall, Object::new().with("name", Json::string(tool))).await.unwrap();
             println!("{}", result.as_str());
