@@ -23,6 +23,8 @@ const WITHIN: usize = 3;
 const LONGEST: usize = 200;
 /// The longest name that reaches a model unchanged.
 const LONGEST_NAME: usize = 64;
+/// About how many tools are called once each, at most.
+const MOST_SWEPT: usize = 1_000;
 /// How many needs are searched for in one call.
 const TOGETHER: usize = 3;
 
@@ -58,6 +60,8 @@ pub(super) struct Plan {
     pub(super) together: Vec<Need>,
     /// This one with a wrong call first; an excerpt whose schemas require nothing has none.
     pub(super) mistaken: Option<Need>,
+    /// Every tool, by the words of its name; of very many every second one, or every third, …
+    pub(super) all: Vec<Need>,
 }
 
 /// A query and the tool that meets it.
@@ -132,7 +136,9 @@ impl Catalog {
         let mut taken = BTreeSet::new();
         for query in self.corpus.queries.iter().filter(|query| query.text.len() <= LONGEST) {
             let [wanted] = &query.needs[..] else { continue };
-            let ([id], Some(need)) = (&wanted[..], Need::of(&query.text, wanted, &tools)) else { continue };
+            let [id] = &wanted[..] else { continue };
+            let named = tools.get(id.as_str()).and_then(|(server, tool)| Need::of(&query.text, server, tool));
+            let Some(need) = named else { continue };
             let hits = scope.search(&query.text, WITHIN).hits;
             if hits.iter().any(|hit| *hit.id == **id) && taken.insert(id) {
                 if mistaken.is_none() && self.demanding.contains(id) {
@@ -146,7 +152,11 @@ impl Catalog {
         }
         anyhow::ensure!(needs.len() >= LEAST, "only {} queries will do, {LEAST} are needed", needs.len());
         let together = needs[..TOGETHER].to_vec();
-        Ok(Plan { surface: ["search_tools", "describe_tools", "call_tool"], needs, together, mistaken })
+        let mut all: Vec<Need> =
+            tools.values().filter_map(|(server, tool)| Need::of(&words(tool), server, tool)).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let all = all.iter().step_by(1 + all.len() / MOST_SWEPT).cloned().collect();
+        Ok(Plan { surface: ["search_tools", "describe_tools", "call_tool"], needs, together, mistaken, all })
     }
 }
 
@@ -162,17 +172,22 @@ impl Plan {
 // === impl Need ===
 
 impl Need {
-    fn of(query: &str, wanted: &[String], tools: &HashMap<&str, (&str, &str)>) -> Option<Self> {
-        let (server, tool) = tools.get(wanted.first()?.as_str())?;
+    /// `None` where the tool's name does not reach a model unchanged.
+    fn of(query: &str, server: &str, tool: &str) -> Option<Self> {
         let name = format!("{server}__{tool}");
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         (name.len() <= LONGEST_NAME && name.chars().all(legal)).then(|| Self {
             query: query.to_owned(),
-            server: (*server).to_owned(),
-            tool: (*tool).to_owned(),
+            server: server.to_owned(),
+            tool: tool.to_owned(),
             name,
         })
     }
+}
+
+/// A tool's name with spaces.
+fn words(tool: &str) -> String {
+    tool.replace(['-', '_'], " ")
 }
 
 #[cfg(test)]

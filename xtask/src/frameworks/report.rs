@@ -21,8 +21,20 @@ pub(super) struct Document {
     mended: usize,
     /// Among how many tools the searches were.
     total: usize,
+    /// Where one of them did: every tool found by its own name and called once.
+    #[serde(default)]
+    sweep: Option<Sweep>,
     faults: Vec<String>,
     seconds: f64,
+}
+
+/// Calls of every tool there is.
+#[derive(Deserialize)]
+struct Sweep {
+    calls: usize,
+    right: usize,
+    described: usize,
+    mended: usize,
 }
 
 // === impl Document ===
@@ -39,6 +51,7 @@ impl Document {
             described: 0,
             mended: 0,
             total: 0,
+            sweep: None,
             faults: vec![format!("{error:#}")],
             seconds: 0.0,
         }
@@ -54,6 +67,11 @@ impl Document {
         }
         if self.total != catalog.tools() {
             complaints.push(format!("searched among {} tools, not {}", self.total, catalog.tools()));
+        }
+        if let Some(sweep) = &self.sweep
+            && (sweep.calls, sweep.right) != (plan.all.len(), plan.all.len())
+        {
+            complaints.push(format!("{} of all {} tools called rightly", sweep.right, plan.all.len()));
         }
         complaints
     }
@@ -80,6 +98,16 @@ pub(super) fn print(catalog: &Catalog, plan: &Plan, documents: &[Document]) {
         );
     }
     println!();
+    for (framework, sweep) in
+        documents.iter().filter_map(|document| Some((&document.framework, document.sweep.as_ref()?)))
+    {
+        let Sweep { right, described, mended, .. } = sweep;
+        println!(
+            "{framework}: {right} of {} tools found by their own names and called with what their signatures ask for; \
+             {described} were described first, {mended} calls were mended by the example in the answer\n",
+            plan.all.len()
+        );
+    }
 }
 
 /// Whether every agent got everything.
