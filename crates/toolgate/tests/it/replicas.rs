@@ -1,4 +1,4 @@
-//! Several gateways behind a plain load balancer, which share nothing: any of them answers any request.
+//! Several gateways behind a plain load balancer, which share nothing but a key: any of them answers any request.
 
 use serde_json::{Value, json};
 use toolgate_testkit::client::text_of;
@@ -32,9 +32,9 @@ fn counter() -> Script {
 }
 
 #[tokio::test]
-async fn a_whole_task_wanders_over_replicas_that_share_nothing() {
+async fn a_whole_task_wanders_over_replicas_that_share_nothing_but_a_key() {
     let upstream = counter().over_http().await;
-    let config = "presentation: search";
+    let config = "presentation: search\nkeys: [the key that all of these replicas have]";
     let replicas = [
         Gate::of("trains", &upstream).config(config).start().await.settled().await,
         Gate::of("trains", &upstream).config(config).start().await.settled().await,
