@@ -25,7 +25,7 @@ const INSTANCE: usize = 16;
 
 /// Seals and opens what clients keep, and knows the way to where it was given out.
 pub struct Handles {
-    sealer: Arc<Sealer>,
+    pub(crate) sealer: Arc<Sealer>,
     /// This process; another one after a restart.
     instance: [u8; INSTANCE],
     url: Option<String>,

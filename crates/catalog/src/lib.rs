@@ -16,6 +16,7 @@ mod route;
 mod shelf;
 mod snapshot;
 mod status;
+mod task;
 mod template;
 mod view;
 

@@ -10,6 +10,7 @@ use toolgate_upstream::{Call, Origin, Upstream, Watch};
 
 use crate::entry::Entry;
 use crate::handle::{Handles, Held, Owner, refused};
+use crate::task::Task;
 
 /// The way to one entry.
 pub struct Route {
@@ -19,6 +20,8 @@ pub struct Route {
     entry: Option<Arc<Entry>>,
     caller: Caller,
     handles: Arc<Handles>,
+    /// Where it leads to a task rather than to the tool that began it.
+    task: Option<Task>,
 }
 
 // === impl Route ===
@@ -31,7 +34,12 @@ impl Route {
         caller: Caller,
         handles: Arc<Handles>,
     ) -> Self {
-        Self { upstream, subject, entry, caller, handles }
+        Self { upstream, subject, entry, caller, handles, task: None }
+    }
+
+    /// The way to a task of its tool.
+    pub(crate) fn to_task(self, task: Task) -> Self {
+        Self { task: Some(task), ..self }
     }
 
     /// What it leads to.
@@ -74,6 +82,11 @@ impl Route {
         let param_headers = self.param_headers(&params);
         let origin =
             Origin { caller: self.caller.shared_subject().clone(), conversation: self.caller.conversation().cloned() };
+        if let Some(task) = self.task.clone() {
+            task.use_native_id(&mut params);
+            let reply = self.upstream.send(Call { method, params, param_headers: Vec::new(), origin }).await;
+            return reply.map_outcome(move |outcome| outcome.map(|result| task.use_public_id(result)));
+        }
         if !method.may_ask() {
             return self.upstream.send(Call { method, params, param_headers, origin }).await;
         }
@@ -95,13 +108,15 @@ impl Route {
             }
         }
         let (handles, upstream, caller) = (self.handles.clone(), self.upstream.clone(), self.caller.clone());
+        let subject = self.subject.clone();
         let (asked, with) = (method.clone(), params.clone());
         let reply = self.upstream.send(Call { method, params, param_headers, origin }).await;
         reply.map_outcome(move |outcome| {
             // To hash all arguments is not cheap, and hardly any result is a question.
             let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
             let longest = upstream.limits().parked_for;
-            outcome.map(|result| handles.seal(owner, result, |handle| upstream.has_parked(handle).then_some(longest)))
+            let is_parked = |handle: &str| upstream.has_parked(handle).then_some(longest);
+            outcome.map(|result| handles.seal_task(&subject, &caller, handles.seal(owner, result, is_parked)))
         })
     }
 

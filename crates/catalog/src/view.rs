@@ -24,8 +24,6 @@ use crate::snapshot::Snapshot;
 const MAX_INSTRUCTIONS: usize = 4 << 10;
 /// All instructions together have at most this many bytes.
 const MAX_ALL_INSTRUCTIONS: usize = 16 << 10;
-/// Tasks need their ids sealed, which toolgate does not do yet; what cannot be kept is not promised.
-const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// What one caller may see.
 #[derive(Clone)]
@@ -198,6 +196,12 @@ impl View {
         self.may_see(&subject).then(|| self.route(subject, entry)).flatten()
     }
 
+    /// The way to the task that `params` name, for whoever it was given to and may still call the tool that began it.
+    pub fn task(&self, params: &Object) -> Option<Route> {
+        let task = self.inner.handles.open_task(&self.caller, params).filter(|task| self.may_see(&task.subject))?;
+        Some(self.route(task.subject.clone(), None)?.to_task(task))
+    }
+
     fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {
         let upstream = self.inner.member(&subject.upstream)?.upstream.clone();
         Some(Route::new(upstream, subject, entry, self.caller.clone(), self.inner.handles.clone()))
@@ -333,17 +337,10 @@ fn own_info() -> Json {
         .to_json()
 }
 
+/// What an upstream can do, but for the tasks of 2025-11-25: they are another thing than the extension of this name.
 fn kept_capabilities(offer: &Offer) -> Object {
     let mut capabilities = offer.capabilities.clone();
     capabilities.remove("tasks");
-    if let Some(mut extensions) = capabilities.child("extensions") {
-        extensions.remove(TASKS_EXTENSION);
-        if extensions.is_empty() {
-            capabilities.remove("extensions");
-        } else {
-            capabilities.set("extensions", extensions.to_json());
-        }
-    }
     capabilities
 }
 

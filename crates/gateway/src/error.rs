@@ -13,6 +13,9 @@ pub enum Error {
     /// No such entry, or not for this caller.
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    /// No such task, or not this caller's.
+    #[error("unknown task: it was not given to this caller, has expired, or was given out with a key that is not here")]
+    UnknownTask,
     /// No such method, or not in this revision.
     #[error("method not found: {0}")]
     MethodNotFound(Method),
@@ -57,7 +60,7 @@ impl Error {
                 RpcError::new(code::INVALID_PARAMS, format!("Resource not found: {}", missing.name))
                     .with_data(Object::new().with("uri", Json::string(&missing.name)).to_json())
             }
-            Self::NotFound(_) | Self::BadCursor(_) | Self::BadParams(_) => {
+            Self::NotFound(_) | Self::UnknownTask | Self::BadCursor(_) | Self::BadParams(_) => {
                 RpcError::new(code::INVALID_PARAMS, self.to_string())
             }
             Self::MethodNotFound(_) => RpcError::new(code::METHOD_NOT_FOUND, self.to_string()),

@@ -47,6 +47,7 @@ enum AnsweredBy {
     Gateway,
     Watch,
     Upstream,
+    Task,
     Nobody,
 }
 
@@ -102,6 +103,11 @@ impl Gateway {
                     return Err(Error::HeaderMismatch(fault));
                 }
                 tracing::debug!(caller = caller.subject(), method = %request.method, subject = %route.subject(), "exchange");
+                Ok(route.send(request.method, request.params).await)
+            }
+            AnsweredBy::Task => {
+                let view = self.catalog.view(&caller);
+                let route = view.task(&request.params).ok_or(Error::UnknownTask)?;
                 Ok(route.send(request.method, request.params).await)
             }
             AnsweredBy::Nobody => {
@@ -197,6 +203,7 @@ fn answered_by(method: &Method) -> AnsweredBy {
         }
         Method::Listen => AnsweredBy::Watch,
         Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => AnsweredBy::Upstream,
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => AnsweredBy::Task,
         _ => AnsweredBy::Nobody,
     }
 }

@@ -29,7 +29,6 @@ use crate::upstream::Call;
 
 const METHOD: HeaderName = HeaderName::from_static(header::METHOD);
 const NAME: HeaderName = HeaderName::from_static(header::NAME);
-const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A link to a modern upstream.
 #[derive(Debug)]
@@ -110,12 +109,11 @@ impl Modern {
         around: &Around,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
-        let Call { method, mut params, param_headers, .. } = call;
+        let Call { method, params, param_headers, .. } = call;
         // This era has no place for a refusal: the call ends with it.
         if let Some(refused) = refusal::among(&params) {
             return Ok(Reply::done(Err(refused)));
         }
-        withhold_tasks(&mut params);
         match &self.wire {
             Wire::Http(http) => http.call(method, params, &param_headers, within, around, permit).await,
             Wire::Mux(mux) => {
@@ -185,21 +183,6 @@ impl Modern {
             }
         }
     }
-}
-
-/// The gateway does not do tasks yet, so it must not let an upstream believe that its client would get them.
-fn withhold_tasks(params: &mut Object) {
-    let declares = |params: &Object| memchr::memmem::find(params.get("_meta")?.text(), TASKS.as_bytes());
-    if declares(params).is_none() {
-        return;
-    }
-    meta::edit(params, |meta| {
-        let Some(mut capabilities) = meta.child(meta::CAPABILITIES) else { return };
-        let Some(mut extensions) = capabilities.child("extensions") else { return };
-        extensions.remove(TASKS);
-        capabilities.set("extensions", extensions.to_json());
-        meta.set(meta::CAPABILITIES, capabilities.to_json());
-    });
 }
 
 // === impl ModernHttp ===

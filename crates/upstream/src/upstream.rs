@@ -263,9 +263,6 @@ fn not_carried(method: &Method) -> Option<RpcError> {
             | Method::SetLevel
             | Method::Subscribe
             | Method::Unsubscribe
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel
             | Method::TasksList
             | Method::TasksResult
     );

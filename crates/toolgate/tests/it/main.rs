@@ -20,5 +20,6 @@ mod sealed;
 mod shutdown;
 mod surface;
 mod surface_limits;
+mod tasks;
 mod trouble;
 mod watching;

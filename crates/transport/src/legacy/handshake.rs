@@ -7,7 +7,7 @@ use toolgate_identity::Presented;
 use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code};
 
 use super::resume::Room;
-use super::session::Session;
+use super::session::{Session, TASKS};
 
 /// A longer name of a client is none.
 const MAX_CLIENT_NAME: usize = 200;
@@ -33,8 +33,14 @@ pub(crate) async fn initialize(
     let about = gateway.about(presented).await.map_err(|error| error.to_rpc())?;
 
     let mut offered = about.capabilities;
-    // Extensions are negotiated per request in the modern era; this era does not know them.
-    offered.remove("extensions");
+    // Tasks of the modern era are seen through on the client's behalf; it would not know what to do with one.
+    if let Some(mut extensions) = offered.child("extensions") {
+        extensions.remove(TASKS);
+        match extensions.is_empty() {
+            true => drop(offered.remove("extensions")),
+            false => offered.set("extensions", extensions.to_json()),
+        }
+    }
     let mut result = Object::new()
         .with("protocolVersion", Json::string(revision.as_str()))
         .with("capabilities", offered.to_json())

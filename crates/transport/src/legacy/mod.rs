@@ -11,6 +11,7 @@ mod relay;
 mod resume;
 mod session;
 mod sse;
+mod task;
 mod watch;
 
 pub(crate) use handshake::initialize;

@@ -67,7 +67,13 @@ impl Session {
             }
             Method::Initialize => Err(RpcError::new(code::INVALID_REQUEST, "this session is already initialized")),
             // What only the modern era has does not exist here.
-            Method::Discover | Method::Listen => {
+            Method::Discover
+            | Method::Listen
+            | Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::TasksList
+            | Method::TasksResult => {
                 Err(RpcError::new(code::METHOD_NOT_FOUND, format!("method not found: {}", request.method)))
             }
             _ => self.relay(request, outlet).await,
@@ -88,6 +94,11 @@ impl Session {
                 Err(error) => return Err(as_legacy_error(&method, error)),
             };
             let Ok(mut object) = result.object() else { return Ok(result) };
+            if method == Method::ToolsCall && object.get("resultType").is_some_and(|kind| kind.as_str() == "\"task\"") {
+                let driven = self.drive(id.json(), &params, &object, outlet).await;
+                let result = driven.map_err(|error| as_legacy_error(&method, error))?;
+                return Ok(result.object().map_or(result, |object| as_legacy_result(&method, object)));
+            }
             if !method.may_ask() || object.get("resultType").is_none_or(|kind| kind.as_str() != "\"input_required\"") {
                 return Ok(as_legacy_result(&method, object));
             }
@@ -123,7 +134,7 @@ impl Session {
 
     /// Makes a request modern.
     pub(super) fn stamp(&self, params: &mut Object) {
-        modern::stamp(params, &self.capabilities, self.client_info.as_ref(), self.level());
+        modern::stamp(params, &self.as_modern, self.client_info.as_ref(), self.level());
     }
 
     async fn pass_on(&self, mut reply: Reply, outlet: &Outlet) -> Outcome {

@@ -30,6 +30,9 @@ pub(crate) enum Out {
     Message(Bytes),
 }
 
+/// The extension by which a call can become a task.
+pub(crate) const TASKS: &str = "io.modelcontextprotocol/tasks";
+
 /// Where messages to the client go.
 pub(crate) type Outlet = mpsc::Sender<Out>;
 
@@ -41,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) revision: Revision,
     /// The client's capabilities, from its handshake.
     pub(crate) capabilities: Json,
+    /// The same with what the gateway can do on its behalf.
+    pub(crate) as_modern: Json,
     /// Its name and version, likewise.
     pub(crate) client_info: Option<Json>,
     level: Mutex<Level>,
@@ -95,6 +100,7 @@ impl Session {
             presented: Presented { conversation: Some(conversation), ..presented },
             id,
             revision,
+            as_modern: with_tasks(&capabilities),
             capabilities,
             client_info,
             // Servers of the legacy era choose what to log until told; `info` is what most of them choose.
@@ -225,6 +231,14 @@ impl Session {
             unasked.backlog.push_back(message);
         }
     }
+}
+
+/// Capabilities with the tasks extension, since the gateway sees tasks through for clients that know nothing of them.
+fn with_tasks(capabilities: &Json) -> Json {
+    let mut capabilities = capabilities.object().unwrap_or_default();
+    let extensions = capabilities.child("extensions").unwrap_or_default();
+    capabilities.set("extensions", extensions.with(TASKS, Json::literal("{}")).to_json());
+    capabilities.to_json()
 }
 
 /// 128 random bits in hexadecimal: an id that cannot be guessed.
