@@ -38,7 +38,7 @@ impl Route {
     }
 
     /// The way to a task of its tool.
-    pub(crate) fn to_task(self, task: Task) -> Self {
+    pub(crate) fn into_task(self, task: Task) -> Self {
         Self { task: Some(task), ..self }
     }
 

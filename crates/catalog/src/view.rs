@@ -199,7 +199,7 @@ impl View {
     /// The way to the task that `params` name, for whoever it was given to and may still call the tool that began it.
     pub fn task(&self, params: &Object) -> Option<Route> {
         let task = self.inner.handles.open_task(&self.caller, params).filter(|task| self.may_see(&task.subject))?;
-        Some(self.route(task.subject.clone(), None)?.to_task(task))
+        Some(self.route(task.subject.clone(), None)?.into_task(task))
     }
 
     fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {

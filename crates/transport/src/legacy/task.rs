@@ -45,7 +45,7 @@ impl Session {
         let mut driven =
             Driven { session: self, id: id.clone(), task, token, said: None, steps: 0, answered: HashSet::new() };
         let mut unwanted = driven.cancelling();
-        let ended = tokio::time::timeout(LONGEST, driven.to_its_end(created, outlet)).await;
+        let ended = tokio::time::timeout(LONGEST, driven.see_through(created, outlet)).await;
         if ended.is_ok() {
             unwanted.disarm();
         }
@@ -56,7 +56,7 @@ impl Session {
 // === impl Driven ===
 
 impl Driven<'_> {
-    async fn to_its_end(&mut self, created: &Object, outlet: &Outlet) -> Outcome {
+    async fn see_through(&mut self, created: &Object, outlet: &Outlet) -> Outcome {
         let mut state = created.clone();
         loop {
             self.tell(&state, outlet).await;
