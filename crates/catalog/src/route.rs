@@ -72,8 +72,11 @@ impl Route {
         let public = params.get("requestState").is_some().then(|| params.clone());
         self.use_native_name(&method, &mut params);
         let param_headers = self.param_headers(&params);
-        let origin =
-            Origin { caller: self.caller.shared_subject().clone(), conversation: self.caller.conversation().cloned() };
+        let origin = Origin {
+            caller: self.caller.shared_subject().clone(),
+            conversation: self.caller.conversation().cloned(),
+            is_anonymous: self.caller.is_anonymous(),
+        };
         if !method.may_ask() {
             return self.upstream.send(Call { method, params, param_headers, origin }).await;
         }

@@ -10,7 +10,7 @@ use toolgate_protocol::{
     Event, Json, Method, Object, Outcome, Presentation, Reply, Revision, RpcError, UpstreamName, meta,
 };
 use toolgate_upstream::{
-    Backoff, Call, EraPin, Host, HttpConfig, Limits, Origin, Parking, Timeouts, Transport, Upstream, own_meta,
+    Apart, Backoff, Call, EraPin, Host, HttpConfig, Limits, Origin, Parking, Timeouts, Transport, Upstream, own_meta,
 };
 
 use crate::Failure;
@@ -62,6 +62,8 @@ impl Endpoint {
                 timeouts,
                 limits: Limits::default(),
                 restart: Backoff::default(),
+
+                apart: Apart::default(),
             },
             None,
             Host::new(None, Parking::default()),

@@ -227,6 +227,14 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(conversation) = &self.presented.conversation {
+            self.gateway.end_conversation(conversation);
+        }
+    }
+}
+
 /// 128 random bits in hexadecimal: an id that cannot be guessed.
 pub(crate) fn random_id() -> String {
     let mut bits = [0_u8; 16];

@@ -15,7 +15,7 @@ use toolgate_protocol::{
 
 use super::question::{Abilities, Question};
 use super::session::{Opened, PostStream};
-use super::{Legacy, Wire, answer, answers, unknown};
+use super::{Legacy, Wire, answer, answers, unknown, url};
 use crate::course::{Course, Step};
 use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
@@ -183,6 +183,7 @@ impl LegacyCall {
 
     fn end(&mut self, outcome: Outcome) -> Outcome {
         self.finished = true;
+        let outcome = url::asked_for(&self.method, &self.caller.abilities, self.link.limits.questions, outcome);
         answer::modernize(&self.method, self.params.get("uri"), outcome)
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod call;
 mod question;
 mod session;
+mod url;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -29,6 +30,7 @@ use crate::course::{self, Around};
 use crate::era::Peer;
 use crate::error::{Failure, neutral};
 use crate::flight::{Arrival, Flight, Seat, Traits};
+use crate::isolation::Company;
 use crate::mux::{Ask, House, Mux};
 use crate::park::{Digest, Park};
 use crate::upstream::Call;
@@ -78,6 +80,7 @@ pub(crate) struct Surroundings {
     pub(crate) around: Around,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
+    pub(crate) company: Company,
 }
 
 /// The parameters of `initialize`. A shared connection declares what some client may have; a question to one that has not
@@ -100,7 +103,7 @@ pub(crate) fn initialize_params() -> Object {
 impl Legacy {
     /// Ends the handshake: from here on the link takes messages.
     pub(crate) async fn settle(wire: Wire, peer: Peer, surroundings: Surroundings) -> Result<Arc<Self>, Failure> {
-        let Surroundings { changes, park, around, timeouts, limits } = surroundings;
+        let Surroundings { changes, park, around, timeouts, limits, company } = surroundings;
         let link = Arc::new(Self {
             wire,
             peer,
@@ -111,7 +114,7 @@ impl Legacy {
             limits,
             level: AtomicU8::new(UNSET),
             setting: tokio::sync::Mutex::default(),
-            greeting: Mutex::new(Some(Instant::now() + GREETING)),
+            greeting: Mutex::new((company == Company::All).then(|| Instant::now() + GREETING)),
         });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
@@ -157,8 +160,17 @@ impl Legacy {
         within: Duration,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
-        if call.method.may_ask() && call.params.get("requestState").is_some() {
-            return self.resume(&call, within, permit).await;
+        if call.method.may_ask()
+            && let Some(state) = call.params.string("requestState")
+        {
+            match url::Again::read(&state) {
+                None => return self.resume(&call, within, permit).await,
+                Some(again) => {
+                    if let Some(outcome) = again.judge(&call) {
+                        return Ok(Reply::done(outcome));
+                    }
+                }
+            }
         }
         let mut course = LegacyCall::begin(self, call, within).await?;
         match course.take_answer() {
@@ -359,7 +371,7 @@ impl Legacy {
                     Err(RpcError::new(code::METHOD_NOT_FOUND, "no call is in flight whose client could be asked")),
                 ),
                 _ => {
-                    let text = "several calls are in flight, and nothing tells which client this is for";
+                    let text = "several calls are in flight, and nothing tells which client this is for; `isolation: call` would give each a connection of its own";
                     self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, text)));
                 }
             },
