@@ -109,7 +109,7 @@ async fn show_call(
                 method: Method::ToolsCall,
                 params: params.clone(),
                 param_headers: Vec::new(),
-                origin: Origin::own(),
+                origin: Origin::anonymous("somebody"),
             })
             .await;
         while let Some(event) = reply.next().await {

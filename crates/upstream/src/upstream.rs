@@ -129,7 +129,12 @@ impl Origin {
         Self { caller: "".into(), conversation: None, is_anonymous: true }
     }
 
-    fn is_own(&self) -> bool {
+    /// A caller that is nobody in particular.
+    pub fn anonymous(caller: &str) -> Self {
+        Self { caller: caller.into(), conversation: None, is_anonymous: true }
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
         self.caller.is_empty()
     }
 }
@@ -151,7 +156,8 @@ impl Upstream {
 
     fn begin(config: Config, remembered: Option<Era>, host: Arc<Host>, company: Company) -> Arc<Self> {
         let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let around = Around { upstream: config.name.clone(), stopped: stopped.clone(), tasks: tasks.clone() };
+        let (upstream, suspect) = (config.name.clone(), Arc::default());
+        let around = Around { upstream, stopped: stopped.clone(), tasks: tasks.clone(), suspect };
         let changes = broadcast::Sender::new(CHANGES);
         let branches = (config.apart.by != Isolation::Shared).then(|| Branches::new(&config, &host));
         let park = Park::new(host.rooms().clone(), config.limits.parked_for, tasks.clone(), stopped);
@@ -377,13 +383,19 @@ impl Shared {
         }
     }
 
+    /// Whether no call is in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.in_flight.available_permits() >= self.limits.in_flight
+    }
+
     async fn send_over(&self, live: &Live, call: Call, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
         let is_list = call.method.is_cacheable() && call.method != Method::ResourcesRead;
         let within = if is_list { self.timeouts.list } else { self.timeouts.call };
         let reply = match &live.link {
-            Link::Modern(link) => link.call(call, within, &self.around, permit).await?,
-            Link::Legacy(link) => link.call(call, within, permit).await?,
+            Link::Modern(link) => link.call(call, within, &self.around, permit).await,
+            Link::Legacy(link) => link.call(call, within, permit).await,
         };
+        let reply = reply.inspect_err(|failure| self.around.note(failure))?;
         if !is_list {
             live.proved.store(true, Ordering::Relaxed);
         }

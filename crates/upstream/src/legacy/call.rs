@@ -100,7 +100,12 @@ impl LegacyCall {
         if let Some(level) = caller.level {
             link.raise_level(level).await;
         }
-        let traits = Traits { asks: method.may_ask(), logs: caller.level, alone: false };
+        let traits = Traits {
+            asks: method.may_ask() && !origin.is_own(),
+            logs: caller.level,
+            alone: false,
+            own: origin.is_own(),
+        };
         let token = |id| caller.token.is_some().then_some(id);
         match &link.wire {
             Wire::Mux(mux) => {
@@ -227,6 +232,11 @@ impl LegacyCall {
             Method::Progress => {
                 notification.params.set(meta::PROGRESS_TOKEN, self.caller.token.clone()?);
                 Some(notification)
+            }
+            // No client waits for what the gateway asks for itself, but some may want to hear it all the same.
+            Method::LogMessage if self.origin.is_own() => {
+                self.link.tell(&notification);
+                None
             }
             Method::LogMessage => {
                 let wanted = self.caller.level?;

@@ -42,6 +42,8 @@ pub(crate) use session::Session;
 
 /// Many servers ask for roots as soon as they are initialized. That concerns no call, even if one is in flight by then.
 const GREETING: Duration = Duration::from_secs(5);
+/// A request of the gateway's own.
+const OWN: Traits = Traits { asks: false, logs: None, alone: false, own: true };
 /// No level was set yet; greater than any.
 const UNSET: u8 = u8::MAX;
 
@@ -216,10 +218,10 @@ impl Legacy {
     /// Sends a request of our own and waits for its outcome.
     pub(crate) async fn ask(&self, method: Method, params: Object, within: Duration) -> Result<Json, Ask> {
         match &self.wire {
-            Wire::Mux(mux) => mux.ask(method, params, Traits::default(), within).await,
+            Wire::Mux(mux) => mux.ask(method, params, OWN, within).await,
             Wire::Http(session) => {
                 let asking = async {
-                    let seat = session.flight().board(Traits::default()).map_err(Ask::Failed)?;
+                    let seat = session.flight().board(OWN).map_err(Ask::Failed)?;
                     let text = Request::new(seat.request_id(), method, params).encode();
                     match session.open(&seat, text, within).await.map_err(Ask::Failed)? {
                         Opened::Outcome(outcome) => outcome.map_err(Ask::Error),
@@ -237,6 +239,11 @@ impl Legacy {
                 timeout(within, asking).await.unwrap_or(Err(Ask::Failed(Failure::Timeout(within))))
             }
         }
+    }
+
+    /// Whether it answers at all, be it with an error, within this time.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        !matches!(self.ask(Method::Ping, Object::new(), within).await, Err(Ask::Failed(Failure::Timeout(_))))
     }
 
     /// Keeps the upstream subscribed to what is wished for. Runs until dropped.
@@ -331,10 +338,10 @@ impl House for Legacy {
         match message {
             Message::Request(request) => self.unaddressed_request(request),
             Message::Notification(notification) => {
-                // A log message names no call. It is some call's only if there is only that one.
-                if notification.method == Method::LogMessage && self.flight().len() == 1 {
+                // A log message names no call. It is some client's only if there is only the one.
+                if notification.method == Method::LogMessage && self.flight().of_clients() == 1 {
                     if let Err(Arrival::Notification(unclaimed)) =
-                        self.flight().offer(Arrival::Notification(notification), |_| true)
+                        self.flight().offer(Arrival::Notification(notification), |traits| !traits.own)
                     {
                         self.tell(&unclaimed);
                     }

@@ -56,7 +56,7 @@ pub(crate) fn call(tool: &str, arguments: &Value, meta: &Value) -> Call {
         json(meta).object().unwrap().members().fold(own, |all, member| all.with(member.name(), member.value.clone()));
     let params =
         Object::new().with("name", Json::string(tool)).with("arguments", json(arguments)).with("_meta", meta.to_json());
-    Call { method: Method::ToolsCall, params, param_headers: Vec::new(), origin: Origin::own() }
+    Call { method: Method::ToolsCall, params, param_headers: Vec::new(), origin: Origin::anonymous("somebody") }
 }
 
 /// A client that has every capability.
