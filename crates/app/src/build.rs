@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use toolgate_catalog::{Catalog, Handles, Member, Naming, Shelf};
-use toolgate_config::{Era, Findable, Names, Settings, Transport, UpstreamSettings};
+use toolgate_config::{Era, Findable, Isolation, Names, Settings, Transport, UpstreamSettings};
 use toolgate_discovery::surface::Surface;
 use toolgate_gateway::{Gateway, present};
 use toolgate_identity::Identity;
@@ -247,6 +247,16 @@ fn upstream_config(
             list: settings.timeouts.list,
         },
         limits: upstream_limits(settings),
+        apart: upstream::Apart {
+            by: match one.isolation {
+                Isolation::Shared => upstream::Isolation::Shared,
+                Isolation::Caller => upstream::Isolation::Caller,
+                Isolation::Session => upstream::Isolation::Session,
+                Isolation::Call => upstream::Isolation::Call,
+            },
+            most: settings.limits.isolated,
+            idle: settings.timeouts.session_idle,
+        },
         restart: upstream::Backoff { initial: one.restart.first_wait, max: one.restart.max_wait },
     })
 }

@@ -191,6 +191,13 @@ impl Catalog {
             .all(|member| matches!(*member.known.borrow(), Known::Fetched | Known::Unreachable) || member.has_failed())
     }
 
+    /// A client's conversation is over.
+    pub fn end_conversation(&self, conversation: &str) {
+        for member in &self.inner.members {
+            member.upstream.end_conversation(conversation);
+        }
+    }
+
     /// How long a client may take to answer what an upstream asks it.
     pub fn answer_wait(&self) -> Duration {
         self.inner.config.answer_wait

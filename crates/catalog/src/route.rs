@@ -80,8 +80,11 @@ impl Route {
         let public = params.get("requestState").is_some().then(|| params.clone());
         self.use_native_name(&method, &mut params);
         let param_headers = self.param_headers(&params);
-        let origin =
-            Origin { caller: self.caller.shared_subject().clone(), conversation: self.caller.conversation().cloned() };
+        let origin = Origin {
+            caller: self.caller.shared_subject().clone(),
+            conversation: self.caller.conversation().cloned(),
+            is_anonymous: self.caller.is_anonymous(),
+        };
         if let Some(task) = self.task.clone() {
             task.use_native_id(&mut params);
             let reply = self.upstream.send(Call { method, params, param_headers: Vec::new(), origin }).await;

@@ -7,7 +7,7 @@ use crate::node::{Node, Value};
 use crate::suggest;
 
 /// Our words, which may stand in a client's entry too.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "command",
     "args",
     "env",
@@ -20,6 +20,7 @@ const OURS: [&str; 15] = [
     "builtin",
     "enabled",
     "era",
+    "isolation",
     "timeout",
     "restart",
     "tools",

@@ -156,6 +156,9 @@ pub struct Limits {
     /// The same of one caller; clients that are not told apart are one caller.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub parked_per_caller: usize,
+    /// The most connections to one upstream that `isolation` keeps apart.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub isolated: usize,
 }
 
 /// How long to wait.
@@ -270,6 +273,8 @@ pub(crate) struct Upstream {
     pub(crate) enabled: Option<bool>,
     /// The era of the protocol that it speaks; `auto` finds out.
     pub(crate) era: Era,
+    /// Who shares a connection to it, if it is of the legacy era and may remember whom it talks to.
+    pub(crate) isolation: Isolation,
     /// How long a call to it may take; without it, `timeouts.call`.
     #[serde(with = "period::option")]
     #[schemars(with = "Option<Period>", example = &"60s")]
@@ -339,6 +344,23 @@ pub enum Era {
     Legacy,
     /// From 2026-07-28 on: stateless.
     Modern,
+}
+
+/// Who shares a connection to an upstream of the legacy era, and what it remembers with it. Lists are always read from one
+/// that is shared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// Everybody.
+    Shared,
+    /// All that one caller does; clients that are not told apart are one caller.
+    #[default]
+    Caller,
+    /// One session of a legacy client, or one pipe; other clients as `caller`.
+    Session,
+    /// Nobody: each call has a connection, or process, of its own, so that what a server asks in the middle of it can
+    /// belong to no other.
+    Call,
 }
 
 /// One text, or a list of them; one is read as a list of one.
@@ -429,6 +451,7 @@ impl Default for Limits {
             entries: 10_000,
             parked: 1000,
             parked_per_caller: 250,
+            isolated: 100,
         }
     }
 }

@@ -41,7 +41,7 @@ mod settings;
 mod show;
 
 pub use fault::{Fault, Faults};
-pub use file::{Builtin, Era, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
+pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
 pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
 pub use node::Place;
 pub use places::{CONFIG_VARIABLE, Found, find, home};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::file::{Builtin, Era, Limits, Log, Names, Restart, Timeouts};
+use crate::file::{Builtin, Era, Isolation, Limits, Log, Names, Restart, Timeouts};
 use crate::node::Place;
 use crate::search::{Findable, Presentation};
 use crate::secret::Secret;
@@ -80,6 +80,8 @@ pub struct UpstreamSettings {
     pub transport: Transport,
     /// The era that it speaks.
     pub era: Era,
+    /// Who shares a connection to it.
+    pub isolation: Isolation,
     /// How long a call may take: its own, else `timeouts.call`.
     pub timeout: Duration,
     /// How it is tried again.

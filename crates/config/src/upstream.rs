@@ -64,6 +64,7 @@ pub(crate) fn resolve(
         slug: String::new(),
         enabled,
         era: written.era,
+        isolation: written.isolation,
         timeout,
         restart,
         tools,

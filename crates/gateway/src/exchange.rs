@@ -134,6 +134,11 @@ impl Gateway {
         Ok(answer::about(&self.catalog.view(&caller), &self.presenter, presented))
     }
 
+    /// A client's conversation is over: what upstreams keep for it alone is ended.
+    pub fn end_conversation(&self, conversation: &str) {
+        self.catalog.end_conversation(conversation);
+    }
+
     /// How long a client may take to answer what an upstream asks it.
     pub fn answer_wait(&self) -> Duration {
         self.catalog.answer_wait()

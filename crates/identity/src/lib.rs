@@ -31,6 +31,9 @@ pub struct Presented {
     pub vouch: Option<Vouch>,
 }
 
+/// The name of whoever reaches the port.
+const ANONYMOUS: &str = "anonymous";
+
 /// The identity behind a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Caller {
@@ -56,12 +59,17 @@ pub struct Unidentified(String);
 impl Caller {
     /// Whoever reaches the port.
     pub fn anonymous() -> Self {
-        Self { subject: "anonymous".into(), conversation: None, is_forwarded: false }
+        Self { subject: ANONYMOUS.into(), conversation: None, is_forwarded: false }
     }
 
     /// The name under which logs and audit know the caller.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Whether this is whoever reaches the port: all such are one caller.
+    pub fn is_anonymous(&self) -> bool {
+        *self.subject == *ANONYMOUS
     }
 
     /// The same, to be kept.

@@ -10,7 +10,7 @@ use toolgate_protocol::{
     Event, Json, Method, Object, Outcome, Presentation, Reply, Revision, RpcError, UpstreamName, meta,
 };
 use toolgate_upstream::{
-    Backoff, Call, EraPin, Host, HttpConfig, Limits, Origin, Parking, Timeouts, Transport, Upstream, own_meta,
+    Apart, Backoff, Call, EraPin, Host, HttpConfig, Limits, Origin, Parking, Timeouts, Transport, Upstream, own_meta,
 };
 
 use crate::Failure;
@@ -62,6 +62,8 @@ impl Endpoint {
                 timeouts,
                 limits: Limits::default(),
                 restart: Backoff::default(),
+
+                apart: Apart::default(),
             },
             None,
             Host::new(None, Parking::default()),
@@ -84,7 +86,9 @@ impl Endpoint {
         });
         match self {
             Self::Remote(upstream) => {
-                upstream.send(Call { method, params, param_headers: Vec::new(), origin: Origin::own() }).await
+                upstream
+                    .send(Call { method, params, param_headers: Vec::new(), origin: Origin::anonymous("person") })
+                    .await
             }
             Self::Local(gateway, presented) => {
                 let request = Request { id: Json::literal("1"), method, params, param_headers: None };

@@ -37,6 +37,14 @@ pub(crate) struct Conversation {
     running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
 }
 
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if let Some(conversation) = &self.presented.conversation {
+            self.gateway.end_conversation(conversation);
+        }
+    }
+}
+
 // === impl Conversation ===
 
 impl Conversation {

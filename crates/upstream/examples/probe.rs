@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use toolgate_protocol::{Event, Json, Method, Object, UpstreamName};
 use toolgate_upstream::{
-    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
+    Apart, Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
     Upstream, own_meta,
 };
 
@@ -36,6 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         restart: Backoff::default(),
+
+        apart: Apart::default(),
     };
     let upstream = Upstream::start(config, None, Host::new(None, Parking::default()));
     let mut changes = upstream.changes();
@@ -107,7 +109,7 @@ async fn show_call(
                 method: Method::ToolsCall,
                 params: params.clone(),
                 param_headers: Vec::new(),
-                origin: Origin::own(),
+                origin: Origin::anonymous("somebody"),
             })
             .await;
         while let Some(event) = reply.next().await {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use toolgate_protocol::UpstreamName;
 
+use crate::isolation::Apart;
+
 /// One upstream as configured.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -24,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// How fast to try again.
     pub restart: Backoff,
+    /// Who shares a connection.
+    pub apart: Apart,
 }
 
 /// How an upstream is reached.

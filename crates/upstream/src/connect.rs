@@ -4,6 +4,7 @@
 //! with an era that is pinned or remembered, what that era begins with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use toolgate_protocol::{Era, Message, Method, Object, Outcome, Request, Revision};
@@ -21,7 +22,7 @@ use crate::{sse, stdio};
 
 /// So many inconclusive answers in a row to `server/discover` over HTTP, and `initialize` is tried all the same.
 const PATIENCE: u32 = 2;
-const HANDSHAKE: Traits = Traits { asks: false, logs: None, alone: true };
+const HANDSHAKE: Traits = Traits { asks: false, logs: None, alone: true, own: true };
 
 /// Meets one upstream, as often as need be.
 #[derive(Debug)]
@@ -366,6 +367,14 @@ impl Drop for Unsettled {
 // === impl Link ===
 
 impl Link {
+    /// Whether the upstream answers at all, be it with an error, within this time.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        match self {
+            Self::Modern(link) => link.answers(within).await,
+            Self::Legacy(link) => link.answers(within).await,
+        }
+    }
+
     pub(crate) fn lost(&self) -> &tokio_util::sync::CancellationToken {
         match self {
             Self::Modern(link) => link.lost(),

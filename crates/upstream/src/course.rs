@@ -4,8 +4,9 @@
 //! comes first does a task take over and feed the reply; it ends with the outcome, or when nobody holds the reply any more.
 
 use std::future::Future;
+use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use toolgate_protocol::{Event, Notification, OnDrop, Outcome, Reply, UpstreamName};
@@ -43,6 +44,19 @@ pub(crate) struct Around {
     /// Cancelled when the upstream is stopped.
     pub(crate) stopped: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// Rung when a call had no answer in time.
+    pub(crate) suspect: Arc<Notify>,
+}
+
+// === impl Around ===
+
+impl Around {
+    /// Takes note of how a call failed.
+    pub(crate) fn note(&self, failure: &Failure) {
+        if matches!(failure, Failure::Timeout(_)) {
+            self.suspect.notify_one();
+        }
+    }
 }
 
 /// Runs a call up to its outcome, or up to the first event before that. `permit` is given back at the end.
@@ -94,6 +108,7 @@ async fn feed<C: Course>(mut course: C, first: Notification, events: mpsc::Sende
             }
             Step::Done(outcome) => outcome,
             Step::Lost(failure) => {
+                around.note(&failure);
                 tracing::warn!(upstream = %around.upstream, error = %failure, "a call failed");
                 Err(failure.to_rpc(&around.upstream))
             }

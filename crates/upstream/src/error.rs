@@ -37,6 +37,11 @@ pub enum Failure {
     /// Too many calls at a time.
     #[error("has {0} calls in flight, which is the limit; try again later")]
     Busy(usize),
+    /// Too many connections that are not shared.
+    #[error(
+        "has {0} connections of single callers or sessions in use, which is the limit (`limits.isolated`); try again later"
+    )]
+    Crowded(usize),
     /// It was taken out of service.
     #[error("was stopped")]
     Stopped,
@@ -60,7 +65,7 @@ impl Failure {
             Self::TooLarge(_) => "too_large",
             Self::Garbage(_) => "garbage",
             Self::Refused(_) => "refused",
-            Self::Busy(_) => "busy",
+            Self::Busy(_) | Self::Crowded(_) => "busy",
             Self::Stopped => "stopped",
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct Traits {
     pub(crate) logs: Option<Level>,
     /// It is the only call there is (the handshake), so an error without id is about it.
     pub(crate) alone: bool,
+    /// The gateway makes it itself: no client waits for what is said in the course of it.
+    pub(crate) own: bool,
 }
 
 /// What arrives for one call.
@@ -155,9 +157,9 @@ impl Flight {
         }
     }
 
-    /// How many calls are in flight.
-    pub(crate) fn len(&self) -> usize {
-        self.table().slots.len()
+    /// How many calls of clients are in flight.
+    pub(crate) fn of_clients(&self) -> usize {
+        self.table().slots.values().filter(|slot| !slot.traits.own).count()
     }
 
     /// How many calls in flight may be asked something.
@@ -380,7 +382,7 @@ mod tests {
         drop(first);
         assert!(flight.offer(question(), |traits| traits.asks).is_ok());
         drop(second);
-        assert_eq!(flight.len(), 1);
+        assert_eq!(flight.of_clients(), 1);
     }
 
     #[test]

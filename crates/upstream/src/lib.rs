@@ -6,7 +6,7 @@
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
 //! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
-//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
+//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
 
 mod backoff;
 mod change;
@@ -18,6 +18,7 @@ mod error;
 mod flight;
 mod host;
 mod http;
+mod isolation;
 mod legacy;
 mod listen;
 mod modern;
@@ -40,6 +41,7 @@ pub use config::{Backoff, Config, EraPin, HttpConfig, Limits, StdioConfig, Timeo
 pub use era::Peer;
 pub use error::Failure;
 pub use host::Host;
+pub use isolation::{Apart, Isolation};
 pub use modern::own_meta;
 pub use park::Digest;
 pub use replica::Replicas;

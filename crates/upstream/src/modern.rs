@@ -24,7 +24,7 @@ use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
 use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, is_message};
 use crate::listen::Listening;
-use crate::mux::{House, Mux};
+use crate::mux::{Ask, House, Mux};
 use crate::upstream::Call;
 
 const METHOD: HeaderName = HeaderName::from_static(header::METHOD);
@@ -121,6 +121,19 @@ impl Modern {
                 course::run(course, around, permit).await
             }
         }
+    }
+
+    /// Whether it answers at all, be it with an error, within this time.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        let params = Object::new().with("_meta", own_meta(Revision::LATEST_MODERN).to_json());
+        let failure = match &self.wire {
+            Wire::Http(http) => http.post(&Method::Discover, params, &[], within).await.err(),
+            Wire::Mux(mux) => match mux.ask(Method::Discover, params, Traits::default(), within).await {
+                Err(Ask::Failed(failure)) => Some(failure),
+                _ => None,
+            },
+        };
+        !matches!(failure, Some(Failure::Timeout(_)))
     }
 
     /// Opens `subscriptions/listen`. The stream's first message should be the acknowledgement.
@@ -400,7 +413,7 @@ async fn mux_course(mux: &Arc<Mux>, method: Method, params: Object, within: Dura
     let meta = params.child("_meta").unwrap_or_default();
     let token = meta.get(meta::PROGRESS_TOKEN).cloned();
     let logs = meta.string(meta::LOG_LEVEL).and_then(|level| Level::parse(&level));
-    let traits = Traits { asks: false, logs, alone: false };
+    let traits = Traits { asks: false, logs, alone: false, own: false };
     let retoken = token.is_some();
     let seat = mux
         .call(method, params, traits, within, |params, id| {

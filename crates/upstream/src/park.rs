@@ -169,6 +169,11 @@ impl<T: Parked> Park<T> {
         self.lot().contains_key(handle)
     }
 
+    /// How many calls wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lot().len()
+    }
+
     fn lot(&self) -> MutexGuard<'_, HashMap<String, Place<T>>> {
         self.lot.lock().unwrap_or_else(PoisonError::into_inner)
     }

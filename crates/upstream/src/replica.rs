@@ -48,7 +48,12 @@ impl Replicas {
             limits,
             known: Mutex::default(),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
-            around: Around { upstream: name, stopped: CancellationToken::new(), tasks: TaskTracker::new() },
+            around: Around {
+                upstream: name,
+                stopped: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+                suspect: Arc::default(),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::Era;
 
-use crate::backoff::HEALTHY_AFTER;
+use crate::backoff::{DOWN_AFTER, HEALTHY_AFTER};
 use crate::change::Change;
 use crate::connect::Link;
 use crate::era::Peer;
@@ -126,11 +126,44 @@ async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> Arc<Live> {
     tokio::select! {
         () = live.link.lost().cancelled() => {}
         () = shared.around.stopped.cancelled() => live.link.close().await,
+        () = until_hung(shared, &live) => {
+            tracing::warn!("the upstream is alive but answers nothing; its connection is given up");
+            live.link.close().await;
+        }
     }
     shared.live.send_replace(None);
     keeping.cancel();
     shared.wishes.unsettle();
     live
+}
+
+/// Ends when the upstream answers nothing any more, however long one waits, and nothing is in flight that it could be busy
+/// with. Until then calls fail at once, and once it answers again all is as before.
+async fn until_hung(shared: &Shared, live: &Arc<Live>) {
+    loop {
+        shared.around.suspect.notified().await;
+        let since = Instant::now();
+        let mut failures = 0;
+        while !live.link.answers(shared.timeouts.probe).await {
+            failures += 1;
+            if since.elapsed() >= shared.timeouts.connect && shared.is_quiet() {
+                return;
+            }
+            if failures == 1 {
+                tracing::warn!("the upstream is alive but answers nothing; calls to it fail until it does");
+            }
+            let retry_at = Instant::now() + shared.timeouts.probe;
+            hold_back(shared, retry_at, shared.timeouts.connect);
+            shared.live.send_replace(None);
+            let error = "it is alive but answers nothing".to_owned();
+            shared.state.send_replace(State::Failed { error, retry_at, attempts: DOWN_AFTER });
+        }
+        if failures > 0 {
+            tracing::info!("the upstream answers again");
+            shared.live.send_replace(Some(live.clone()));
+            shared.state.send_replace(State::Ready(live.peer.clone()));
+        }
+    }
 }
 
 /// Keeps hearing of changes for as long as the connection stands. Returns once the upstream is being listened to, so that

@@ -19,12 +19,15 @@ use crate::course::Around;
 use crate::era::Peer;
 use crate::error::Failure;
 use crate::host::Host;
+use crate::isolation::{Branches, Company, Isolation};
 use crate::legacy::Surroundings;
 use crate::modern::own_meta;
 use crate::park::Park;
 use crate::supervise;
 use crate::watch::{Watch, Wishes};
 
+/// Between two looks for connections that nobody uses any more.
+const SWEEP: Duration = Duration::from_secs(15);
 /// Changes that a receiver may be behind.
 const CHANGES: usize = 256;
 
@@ -32,6 +35,8 @@ const CHANGES: usize = 256;
 #[derive(Debug)]
 pub struct Upstream {
     shared: Arc<Shared>,
+    /// The connections that are not shared, where there may be some.
+    branches: Option<Arc<Branches>>,
 }
 
 /// How an upstream is doing.
@@ -74,6 +79,8 @@ pub struct Origin {
     pub caller: Arc<str>,
     /// What the requests of one client's conversation have in common, where that is known.
     pub conversation: Option<Arc<str>>,
+    /// Whether it is nobody in particular, so that all such origins are one.
+    pub is_anonymous: bool,
 }
 
 /// What the upstream's tasks and its users share.
@@ -119,7 +126,16 @@ impl Call {
 impl Origin {
     /// The gateway itself.
     pub fn own() -> Self {
-        Self { caller: "".into(), conversation: None }
+        Self { caller: "".into(), conversation: None, is_anonymous: true }
+    }
+
+    /// A caller that is nobody in particular.
+    pub fn anonymous(caller: &str) -> Self {
+        Self { caller: caller.into(), conversation: None, is_anonymous: true }
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        self.caller.is_empty()
     }
 }
 
@@ -130,9 +146,20 @@ impl Upstream {
     ///
     /// Must be called within a Tokio runtime.
     pub fn start(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
+        Self::begin(config, remembered, host, Company::All)
+    }
+
+    /// The same for a connection that is not shared.
+    pub(crate) fn start_for_one(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
+        Self::begin(config, remembered, host, Company::One)
+    }
+
+    fn begin(config: Config, remembered: Option<Era>, host: Arc<Host>, company: Company) -> Arc<Self> {
         let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let around = Around { upstream: config.name.clone(), stopped: stopped.clone(), tasks: tasks.clone() };
+        let (upstream, suspect) = (config.name.clone(), Arc::default());
+        let around = Around { upstream, stopped: stopped.clone(), tasks: tasks.clone(), suspect };
         let changes = broadcast::Sender::new(CHANGES);
+        let branches = (config.apart.by != Isolation::Shared).then(|| Branches::new(&config, &host));
         let park = Park::new(host.rooms().clone(), config.limits.parked_for, tasks.clone(), stopped);
         let surroundings = Surroundings {
             changes: changes.clone(),
@@ -140,6 +167,7 @@ impl Upstream {
             around: around.clone(),
             timeouts: config.timeouts,
             limits: config.limits,
+            company,
         };
         let shared = Arc::new(Shared {
             name: config.name.clone(),
@@ -157,7 +185,10 @@ impl Upstream {
         });
         let span = tracing::info_span!("upstream", upstream = %shared.name);
         tasks.spawn(supervise::run(shared.clone(), remembered).instrument(span));
-        Arc::new(Self { shared })
+        if let Some(branches) = &branches {
+            tasks.spawn(sweep(branches.clone(), shared.around.stopped.clone()));
+        }
+        Arc::new(Self { shared, branches })
     }
 
     /// Its name.
@@ -187,7 +218,7 @@ impl Upstream {
         if let Some(error) = not_carried(&call.method) {
             return Reply::done(Err(error));
         }
-        match self.shared.send(call).await {
+        match self.send_apart(call).await {
             Ok(reply) => reply,
             Err(failure) => {
                 // That a stopped upstream answers no more is as it should be.
@@ -197,6 +228,44 @@ impl Upstream {
                 Reply::done(Err(failure.to_rpc(&self.shared.name)))
             }
         }
+    }
+
+    /// Sends a request over the connection that its origin shares with whoever the config says.
+    async fn send_apart(&self, call: Call) -> Result<Reply, Failure> {
+        let Some(branches) = self.branches.as_ref().filter(|_| !call.origin.is_own()) else {
+            return self.shared.send(call).await;
+        };
+        let deadline = Instant::now() + self.shared.timeouts.connect;
+        // A modern upstream keeps nothing that could be shared.
+        if self.shared.ready(deadline, 0).await?.peer.era != Era::Legacy {
+            return self.shared.send(call).await;
+        }
+        let Some(lease) = branches.lease(self.shared.connector.config.apart.by, &call)? else {
+            return self.shared.send(call).await;
+        };
+        let reply = lease.upstream.shared.send(call).await?;
+        // It is in use until the outcome is there, or nobody wants it any more.
+        Ok(reply.map_outcome(move |outcome| {
+            drop(lease);
+            outcome
+        }))
+    }
+
+    /// A conversation is over: what was kept for it alone is ended.
+    pub fn end_conversation(&self, conversation: &str) {
+        if let Some(branches) = &self.branches {
+            branches.end_conversation(conversation);
+        }
+    }
+
+    /// How many connections there are beside the one that lists are read from.
+    pub fn isolated(&self) -> usize {
+        self.branches.as_ref().map_or(0, |branches| branches.len())
+    }
+
+    /// How many calls wait for their clients' answers.
+    pub(crate) fn parked(&self) -> usize {
+        self.shared.connector.surroundings.park.len()
     }
 
     /// The same for a request of the gateway's own, with the outcome alone.
@@ -221,11 +290,15 @@ impl Upstream {
     /// `requestState` is none.
     pub fn has_parked(&self, state: &str) -> bool {
         self.shared.connector.surroundings.park.holds(state)
+            || self.branches.as_ref().is_some_and(|branches| branches.holder(state).is_some())
     }
 
     /// Gives up the call that a `requestState` stands for, as if nobody had come back for it in time.
     pub fn abandon(&self, state: &str) {
         self.shared.connector.surroundings.park.abandon(state);
+        if let Some(holder) = self.branches.as_ref().and_then(|branches| branches.holder(state)) {
+            holder.abandon(state);
+        }
     }
 
     /// How long to wait for what.
@@ -240,6 +313,16 @@ impl Upstream {
 
     /// Ends it for good: streams are closed, a session is given up, a child process and all it started are gone on return.
     pub async fn stop(&self) {
+        let branches = async {
+            if let Some(branches) = &self.branches {
+                branches.stop().await;
+            }
+        };
+        tokio::join!(self.stop_alone(), branches);
+    }
+
+    /// The same, leaving the connections that are not shared.
+    pub(crate) async fn stop_alone(&self) {
         self.shared.around.stopped.cancel();
         self.shared.around.tasks.close();
         self.shared.around.tasks.wait().await;
@@ -249,6 +332,13 @@ impl Upstream {
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.shared.around.stopped.cancel();
+    }
+}
+
+/// Ends connections that nobody uses any more.
+async fn sweep(branches: Arc<Branches>, stopped: CancellationToken) {
+    while stopped.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
+        branches.sweep();
     }
 }
 
@@ -290,13 +380,19 @@ impl Shared {
         }
     }
 
+    /// Whether no call is in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.in_flight.available_permits() >= self.limits.in_flight
+    }
+
     async fn send_over(&self, live: &Live, call: Call, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
         let is_list = call.method.is_cacheable() && call.method != Method::ResourcesRead;
         let within = if is_list { self.timeouts.list } else { self.timeouts.call };
         let reply = match &live.link {
-            Link::Modern(link) => link.call(call, within, &self.around, permit).await?,
-            Link::Legacy(link) => link.call(call, within, permit).await?,
+            Link::Modern(link) => link.call(call, within, &self.around, permit).await,
+            Link::Legacy(link) => link.call(call, within, permit).await,
         };
+        let reply = reply.inspect_err(|failure| self.around.note(failure))?;
         if !is_list {
             live.proved.store(true, Ordering::Relaxed);
         }

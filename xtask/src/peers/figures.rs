@@ -207,3 +207,63 @@ impl Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(text: &str) -> Value {
+        json!({"result": {"content": [{"type": "text", "text": text}]}, "seconds": 0.5})
+    }
+
+    fn transcript(front: Front, needs: Value, probes: Value) -> Transcript {
+        let said = json!({
+            "client": "c", "versions": {}, "instructions": {"": ""}, "truth": [], "listings": {}, "together": null,
+            "tools": [{"name": "a", "description": "b", "inputSchema": {}, "title": "for the host alone"}],
+            "reach": [
+                {"tool": "s/t", "found": true, "called": true, "said": "same"},
+                {"tool": "s/u", "found": false, "called": false, "said": null},
+                {"tool": "s/v", "found": true},
+            ],
+            "needs": needs, "probes": probes,
+        });
+        Transcript { scenario: Scenario::Servers, front, said: serde_json::from_value(said).unwrap() }
+    }
+
+    #[test]
+    fn turns_and_tokens_are_those_of_met_needs_and_ranks_those_of_the_first_search() {
+        let needs = json!([
+            {"turns": [turn("one two"), turn("answer")], "rank": 1, "found_by": "phrase", "ended": "called"},
+            {"turns": [turn("one"), turn("one two three"), turn("answer")], "rank": null, "found_by": "keywords", "ended": "called"},
+            {"turns": [turn("one"), turn("one")], "rank": null, "found_by": null, "ended": "not found"},
+        ]);
+        let figures = Figures::of(&transcript(Front::Toolgate, needs, json!({})), &[], &Tokens::new());
+        let found = &figures.finding;
+        assert_eq!((found.top, found.later, found.met), ([1, 1, 1, 1], [1, 0], 2));
+        // 2 and 3 turns; 2 tokens read, and 1 + 3
+        assert_eq!((found.turns, found.read, found.longest), (Some(2.5), 3, 2));
+        assert!(figures.whole > figures.shown, "the title is not for the model");
+    }
+
+    #[test]
+    fn what_was_not_tried_is_not_counted_as_failed() {
+        let direct = transcript(Front::Direct, json!([]), json!({}));
+        let all = [direct];
+        let figures = Figures::of(&transcript(Front::Toolgate, json!([]), json!({})), &all, &Tokens::new());
+        let Reach { asked, found, tried, called, same, .. } = figures.reach;
+        assert_eq!((asked, found, tried, called, same), (3, 2, 2, 1, 1));
+    }
+
+    #[test]
+    fn a_kind_of_content_survives_if_it_is_what_it_is_directly() {
+        let probes = |modern: &str, legacy: &str| {
+            let probe = |kind: &str| json!({"result": {"content": [{"type": kind}]}, "progress": [], "asked": []});
+            let both = |kind: &str| json!({"show_picture": {"front": probe(kind), "own name": probe("image")}});
+            json!({"auto": both(modern), "legacy": both(legacy)})
+        };
+        let all = [transcript(Front::Direct, json!([]), probes("image", "image"))];
+        let through = transcript(Front::FastmcpGateway, json!([]), probes("image", "text"));
+        let kept = &Figures::of(&through, &all, &Tokens::new()).kept[0];
+        assert_eq!((kept.kind, kept.through, kept.by_name), ("image", [true, false], [true, true]));
+    }
+}

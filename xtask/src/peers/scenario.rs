@@ -238,3 +238,36 @@ impl Place {
         self.all.iter().map(|(name, server)| format!("  {name:?}: {server}\n")).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_of_the_servers_has_a_call_and_every_call_is_there_once() {
+        let name = |entry: &Value| format!("{}/{}", entry["server"].as_str().unwrap(), entry["tool"].as_str().unwrap());
+        let calls = Scenario::Servers.listed("calls").unwrap();
+        let mut calls: Vec<String> = calls.as_array().unwrap().iter().map(name).collect();
+        let needs = Scenario::Servers.listed("needs").unwrap();
+        for need in needs.as_array().unwrap() {
+            let right = need["tools"][0].as_str().unwrap();
+            assert!(calls.iter().any(|call| call == right), "{right} is needed and has no call");
+        }
+        let all = calls.len();
+        calls.sort();
+        calls.dedup();
+        assert_eq!(calls.len(), all);
+    }
+
+    #[test]
+    fn servers_become_upstreams() {
+        let all = Map::from_iter([
+            ("near".to_owned(), json!({"command": "node", "args": ["a b"]})),
+            ("far".to_owned(), json!({"url": "http://127.0.0.1:1/mcp"})),
+        ]);
+        let place = Place { folder: PathBuf::new(), servers: PathBuf::new(), plan: PathBuf::new(), all };
+        let lines: Vec<String> = place.yaml().lines().map(str::to_owned).collect();
+        assert!(lines.contains(&r#"  "far": {"url":"http://127.0.0.1:1/mcp"}"#.to_owned()), "{lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with(r#"  "near": {"#)), "{lines:?}");
+    }
+}

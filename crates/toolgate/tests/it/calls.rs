@@ -52,13 +52,13 @@ async fn arguments_and_meta_arrive_as_they_were_sent() {
 #[tokio::test]
 async fn an_error_of_the_upstream_is_the_clients() {
     for (era, way) in EVERY_WAY {
-        let upstream = Script::new(era).tool("no", async |call: Call| call.fail(-32042, "not today")).over(way).await;
+        let upstream = Script::new(era).tool("no", async |call: Call| call.fail(-12345, "not today")).over(way).await;
         let gate = Gate::of("up", &upstream).start().await;
         for client in Era::BOTH {
             let fault = gate.client(client).await.call("up__no", json!({})).await.unwrap_err();
             assert_eq!(
                 (fault.code, fault.message.as_str(), fault.status),
-                (-32042, "not today", 200),
+                (-12345, "not today", 200),
                 "{era:?} {way:?}"
             );
         }

@@ -9,6 +9,8 @@ mod bad_input;
 mod calls;
 mod commands;
 mod commands_search;
+mod hanging;
+mod isolation;
 mod lists;
 mod many;
 mod pipes;

@@ -216,3 +216,52 @@ async fn a_handle_opens_its_own_call_once() {
     assert_eq!(retry(json!({"a": 1}), &asked["requestState"]).await.unwrap_err().code, -32602, "only once");
     assert_eq!(upstream.count("tools/call ask"), 1);
 }
+
+/// A tool that fails until somebody has visited a URL, with the error that 2025-11-25 has for that.
+fn guarded() -> Script {
+    let visits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    Script::legacy().quick_tool("guarded", move |call: Call| {
+        if visits.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 == 1 {
+            return call.text("welcome");
+        }
+        let elicitation = json!({"mode": "url", "elicitationId": "e1", "url": "https://x/login", "message": "Log in"});
+        let error = json!({"code": -32042, "message": "log in first", "data": {"elicitations": [elicitation]}});
+        call.last(json!({"jsonrpc": "2.0", "id": call.id, "error": error}).to_string());
+    })
+}
+
+#[tokio::test]
+async fn a_url_to_visit_first_is_a_question() {
+    let url = json!({"elicitation": {"url": {}}});
+    for way in [Way::Stdio, Way::Http, Way::Sse] {
+        let upstream = guarded().over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        for era in Era::BOTH {
+            let accepts = client_that(&gate, era, "elicitation", ELICIT, Answer::Result(json!({"action": "accept"})));
+            let client = accepts.capabilities(url.clone()).open().await;
+            assert_eq!(client.text("up__guarded", json!({})).await, "welcome", "{era:?} {way:?}");
+        }
+        assert_eq!(upstream.count("tools/call guarded"), 4);
+
+        let modern = Client::of(gate.url(), Era::Modern).capabilities(url.clone());
+        let asked = modern.start_call("up__guarded", json!({})).await.outcome().await.unwrap();
+        let question = asked["inputRequests"].as_object().unwrap().values().next().unwrap();
+        let params = json!({"mode": "url", "url": "https://x/login", "message": "Log in"});
+        assert_eq!(*question, json!({"method": ELICIT, "params": params}));
+        let retry = async |answers: Value| {
+            let params = json!({
+                "name": "up__guarded", "arguments": {}, "requestState": asked["requestState"], "inputResponses": answers,
+            });
+            modern.start("tools/call", params).await.outcome().await.unwrap()
+        };
+        assert_eq!(retry(json!({})).await["inputRequests"], asked["inputRequests"], "no answer: asked again");
+        assert_eq!(retry(json!({"u1": {"action": "decline"}})).await["isError"], true);
+        assert_eq!(upstream.count("tools/call guarded"), 5, "nobody has agreed: it is not made again");
+        assert_eq!(text_of(&retry(json!({"u1": {"action": "accept"}})).await), "welcome");
+
+        // Who cannot visit a URL is told what it would take.
+        let fault = gate.modern().await.call("up__guarded", json!({})).await.unwrap_err();
+        assert_eq!((fault.status, fault.code), (400, -32021), "{fault:?}");
+        assert_eq!(fault.data["requiredCapabilities"], url);
+    }
+}

@@ -240,3 +240,20 @@ async fn the_end_of_the_gateway_is_the_proper_end_of_every_listen() {
     assert_eq!(result["_meta"]["io.modelcontextprotocol/subscriptionId"], listen.id);
     assert!(stream.next().await.is_none());
 }
+
+#[tokio::test]
+async fn what_a_server_logs_while_it_is_listed_is_heard_too() {
+    for way in [Way::Stdio, Way::Http, Way::Sse] {
+        let script = Script::legacy().on("tools/list", async |call: Call| {
+            call.notify("notifications/message", json!({"level": "warning", "data": "listing"}));
+            call.answer(json!({"tools": []}));
+        });
+        let upstream = script.over(way).await;
+        let gate = Gate::of("up", &upstream).start().await.settled().await;
+        let client = gate.legacy().await;
+        let mut heard = client.listen(&[]).await;
+        upstream.tell("notifications/tools/list_changed", json!({})).await;
+        let message = heard.notification("notifications/message").await;
+        assert_eq!(message["params"]["data"], "listing", "{way:?}");
+    }
+}

@@ -233,6 +233,14 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(conversation) = &self.presented.conversation {
+            self.gateway.end_conversation(conversation);
+        }
+    }
+}
+
 /// Capabilities with the tasks extension, since the gateway sees tasks through for clients that know nothing of them.
 fn with_tasks(capabilities: &Json) -> Json {
     let mut capabilities = capabilities.object().unwrap_or_default();

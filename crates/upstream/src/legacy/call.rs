@@ -15,7 +15,7 @@ use toolgate_protocol::{
 
 use super::question::{Abilities, Question};
 use super::session::{Opened, PostStream};
-use super::{Legacy, Wire, answer, answers, unknown};
+use super::{Legacy, Wire, answer, answers, unknown, url};
 use crate::course::{Course, Step};
 use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
@@ -100,7 +100,12 @@ impl LegacyCall {
         if let Some(level) = caller.level {
             link.raise_level(level).await;
         }
-        let traits = Traits { asks: method.may_ask(), logs: caller.level, alone: false };
+        let traits = Traits {
+            asks: method.may_ask() && !origin.is_own(),
+            logs: caller.level,
+            alone: false,
+            own: origin.is_own(),
+        };
         let token = |id| caller.token.is_some().then_some(id);
         match &link.wire {
             Wire::Mux(mux) => {
@@ -183,6 +188,7 @@ impl LegacyCall {
 
     fn end(&mut self, outcome: Outcome) -> Outcome {
         self.finished = true;
+        let outcome = url::asked_for(&self.method, &self.caller.abilities, self.link.limits.questions, outcome);
         answer::modernize(&self.method, self.params.get("uri"), outcome)
     }
 
@@ -226,6 +232,11 @@ impl LegacyCall {
             Method::Progress => {
                 notification.params.set(meta::PROGRESS_TOKEN, self.caller.token.clone()?);
                 Some(notification)
+            }
+            // No client waits for what the gateway asks for itself, but some may want to hear it all the same.
+            Method::LogMessage if self.origin.is_own() => {
+                self.link.tell(&notification);
+                None
             }
             Method::LogMessage => {
                 let wanted = self.caller.level?;

@@ -8,6 +8,7 @@ mod answer;
 mod call;
 mod question;
 mod session;
+mod url;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -29,6 +30,7 @@ use crate::course::{self, Around};
 use crate::era::Peer;
 use crate::error::{Failure, neutral};
 use crate::flight::{Arrival, Flight, Seat, Traits};
+use crate::isolation::Company;
 use crate::mux::{Ask, House, Mux};
 use crate::park::{Digest, Park};
 use crate::upstream::Call;
@@ -40,6 +42,8 @@ pub(crate) use session::Session;
 
 /// Many servers ask for roots as soon as they are initialized. That concerns no call, even if one is in flight by then.
 const GREETING: Duration = Duration::from_secs(5);
+/// A request of the gateway's own.
+const OWN: Traits = Traits { asks: false, logs: None, alone: false, own: true };
 /// No level was set yet; greater than any.
 const UNSET: u8 = u8::MAX;
 
@@ -78,6 +82,7 @@ pub(crate) struct Surroundings {
     pub(crate) around: Around,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
+    pub(crate) company: Company,
 }
 
 /// The parameters of `initialize`. A shared connection declares what some client may have; a question to one that has not
@@ -100,7 +105,7 @@ pub(crate) fn initialize_params() -> Object {
 impl Legacy {
     /// Ends the handshake: from here on the link takes messages.
     pub(crate) async fn settle(wire: Wire, peer: Peer, surroundings: Surroundings) -> Result<Arc<Self>, Failure> {
-        let Surroundings { changes, park, around, timeouts, limits } = surroundings;
+        let Surroundings { changes, park, around, timeouts, limits, company } = surroundings;
         let link = Arc::new(Self {
             wire,
             peer,
@@ -111,7 +116,7 @@ impl Legacy {
             limits,
             level: AtomicU8::new(UNSET),
             setting: tokio::sync::Mutex::default(),
-            greeting: Mutex::new(Some(Instant::now() + GREETING)),
+            greeting: Mutex::new((company == Company::All).then(|| Instant::now() + GREETING)),
         });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
@@ -157,8 +162,17 @@ impl Legacy {
         within: Duration,
         permit: OwnedSemaphorePermit,
     ) -> Result<Reply, Failure> {
-        if call.method.may_ask() && call.params.get("requestState").is_some() {
-            return self.resume(&call, within, permit).await;
+        if call.method.may_ask()
+            && let Some(state) = call.params.string("requestState")
+        {
+            match url::Again::read(&state) {
+                None => return self.resume(&call, within, permit).await,
+                Some(again) => {
+                    if let Some(outcome) = again.judge(&call) {
+                        return Ok(Reply::done(outcome));
+                    }
+                }
+            }
         }
         let mut course = LegacyCall::begin(self, call, within).await?;
         match course.take_answer() {
@@ -204,10 +218,10 @@ impl Legacy {
     /// Sends a request of our own and waits for its outcome.
     pub(crate) async fn ask(&self, method: Method, params: Object, within: Duration) -> Result<Json, Ask> {
         match &self.wire {
-            Wire::Mux(mux) => mux.ask(method, params, Traits::default(), within).await,
+            Wire::Mux(mux) => mux.ask(method, params, OWN, within).await,
             Wire::Http(session) => {
                 let asking = async {
-                    let seat = session.flight().board(Traits::default()).map_err(Ask::Failed)?;
+                    let seat = session.flight().board(OWN).map_err(Ask::Failed)?;
                     let text = Request::new(seat.request_id(), method, params).encode();
                     match session.open(&seat, text, within).await.map_err(Ask::Failed)? {
                         Opened::Outcome(outcome) => outcome.map_err(Ask::Error),
@@ -225,6 +239,11 @@ impl Legacy {
                 timeout(within, asking).await.unwrap_or(Err(Ask::Failed(Failure::Timeout(within))))
             }
         }
+    }
+
+    /// Whether it answers at all, be it with an error, within this time.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        !matches!(self.ask(Method::Ping, Object::new(), within).await, Err(Ask::Failed(Failure::Timeout(_))))
     }
 
     /// Keeps the upstream subscribed to what is wished for. Runs until dropped.
@@ -319,10 +338,10 @@ impl House for Legacy {
         match message {
             Message::Request(request) => self.unaddressed_request(request),
             Message::Notification(notification) => {
-                // A log message names no call. It is some call's only if there is only that one.
-                if notification.method == Method::LogMessage && self.flight().len() == 1 {
+                // A log message names no call. It is some client's only if there is only the one.
+                if notification.method == Method::LogMessage && self.flight().of_clients() == 1 {
                     if let Err(Arrival::Notification(unclaimed)) =
-                        self.flight().offer(Arrival::Notification(notification), |_| true)
+                        self.flight().offer(Arrival::Notification(notification), |traits| !traits.own)
                     {
                         self.tell(&unclaimed);
                     }
@@ -359,7 +378,7 @@ impl Legacy {
                     Err(RpcError::new(code::METHOD_NOT_FOUND, "no call is in flight whose client could be asked")),
                 ),
                 _ => {
-                    let text = "several calls are in flight, and nothing tells which client this is for";
+                    let text = "several calls are in flight, and nothing tells which client this is for; `isolation: call` would give each a connection of its own";
                     self.respond(&request, Err(RpcError::new(code::INTERNAL_ERROR, text)));
                 }
             },

@@ -269,7 +269,7 @@ async fn what_concerns_one_hop_is_not_passed_on() {
     for method in [Method::Ping, Method::Initialize, Method::Listen, Method::SetLevel] {
         let params = Object::new().with("_meta", own_meta(toolgate_protocol::Revision::LATEST_MODERN).to_json());
         let error = upstream
-            .send(Call { method, params, param_headers: Vec::new(), origin: Origin::own() })
+            .send(Call { method, params, param_headers: Vec::new(), origin: Origin::anonymous("somebody") })
             .await
             .outcome()
             .await

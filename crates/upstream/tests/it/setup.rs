@@ -8,7 +8,7 @@ use toolgate_protocol::{
     Event, Json, Method, Notification, Object, Outcome, Reply, Revision, RpcError, UpstreamName, meta,
 };
 use toolgate_upstream::{
-    Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
+    Apart, Backoff, Call, Config, EraPin, Host, HttpConfig, Limits, Origin, Parking, StdioConfig, Timeouts, Transport,
     Upstream, own_meta,
 };
 
@@ -37,6 +37,7 @@ pub(crate) fn config(transport: Transport) -> Config {
         timeouts: Timeouts { probe: Duration::from_secs(2), ..Timeouts::default() },
         limits: Limits::default(),
         restart: Backoff { initial: Duration::from_millis(20), max: Duration::from_secs(1) },
+        apart: Apart::default(),
     }
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn call(tool: &str, arguments: &Value, meta: &Value) -> Call {
         json(meta).object().unwrap().members().fold(own, |all, member| all.with(member.name(), member.value.clone()));
     let params =
         Object::new().with("name", Json::string(tool)).with("arguments", json(arguments)).with("_meta", meta.to_json());
-    Call { method: Method::ToolsCall, params, param_headers: Vec::new(), origin: Origin::own() }
+    Call { method: Method::ToolsCall, params, param_headers: Vec::new(), origin: Origin::anonymous("somebody") }
 }
 
 /// A client that has every capability.

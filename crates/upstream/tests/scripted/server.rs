@@ -234,7 +234,7 @@ fn notify(method: &str, params: &Value) {
 fn gateway() {
     use toolgate_protocol::{Json, Method, Object, UpstreamName};
     use toolgate_upstream::{
-        Backoff, Config, EraPin, Host, Limits, Parking, StdioConfig, Timeouts, Transport, Upstream,
+        Apart, Backoff, Config, EraPin, Host, Limits, Parking, StdioConfig, Timeouts, Transport, Upstream,
     };
 
     let exe = std::env::current_exe().unwrap();
@@ -252,6 +252,8 @@ fn gateway() {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         restart: Backoff::default(),
+
+        apart: Apart::default(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let upstream = Upstream::start(config, None, Host::new(Some(exe), Parking::default()));
