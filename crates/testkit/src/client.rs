@@ -238,7 +238,8 @@ impl Client {
         let mut request = Request::post(format!("{}{}", self.url, self.path))
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream");
-        if self.era == Era::Modern || self.session.is_some() {
+        // Revisions before 2025-06-18 do not have the header; dates compare as texts.
+        if self.era == Era::Modern || self.session.is_some() && self.revision >= "2025-06-18" {
             request = request.header("mcp-protocol-version", self.revision);
         }
         match &self.session {
@@ -253,6 +254,29 @@ impl Client {
         let response =
             self.send(request.body(message.to_string().into()).expect("the story's headers are legal")).await;
         self.exchange(id, response).await
+    }
+
+    /// Sends a request as its text. `name` is what it names, which a modern client repeats in a header. Gives nothing when the
+    /// request was taken without an answer.
+    pub(crate) async fn start_text(
+        &self,
+        id: Value,
+        method: &str,
+        name: Option<&str>,
+        text: String,
+    ) -> Option<Exchange> {
+        let mut request = self.post();
+        if self.era == Era::Modern {
+            request = request.header("mcp-method", method);
+            if let Some(name) = name {
+                request = request.header("mcp-name", name);
+            }
+        }
+        let response = self.send(request.body(text.into()).expect("the story's headers are legal")).await;
+        if response.status() == 202 {
+            return None;
+        }
+        Some(self.exchange(id, response).await)
     }
 
     async fn exchange(&self, id: Value, response: Response<Incoming>) -> Exchange {
@@ -401,7 +425,9 @@ impl Client {
                 let mut request = Request::get(format!("{}{}", self.url, self.path))
                     .header("accept", "text/event-stream")
                     .header("mcp-session-id", self.session());
-                request = request.header("mcp-protocol-version", self.revision);
+                if self.revision >= "2025-06-18" {
+                    request = request.header("mcp-protocol-version", self.revision);
+                }
                 let response = self.send(request.body(Full::default()).expect("plain headers")).await;
                 assert_eq!(response.status(), 200);
                 for uri in resources {
@@ -468,6 +494,11 @@ pub fn text_of(result: &Value) -> String {
 impl Exchange {
     /// The text of the next message; `None` at the end.
     pub async fn next_text(&mut self) -> Option<String> {
+        soon("the next message", self.patient_text()).await
+    }
+
+    /// The same, for a stream that may be silent for long.
+    pub(crate) async fn patient_text(&mut self) -> Option<String> {
         let (body, events) = match &mut self.body {
             Body::Json(text) => return text.take(),
             Body::Events(body, events) => (body, events),
@@ -477,7 +508,7 @@ impl Exchange {
                 assert!(event.kind.is_empty() || event.kind == "message", "{event:?}");
                 return Some(event.data);
             }
-            let frame = soon("the next event", body.frame()).await?;
+            let frame = body.frame().await?;
             if let Some(data) = frame.expect("streams end properly").data_ref() {
                 events.push(data);
             }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use toolgate_app::{Gateway, Running, Surroundings};
+use tokio::net::unix::pipe;
+use toolgate_app::{Gateway, Presented, Running, Surroundings};
 use toolgate_config::Sources;
 
 use crate::Era;
 use crate::client::Client;
+use crate::line_client::Lines;
 use crate::upstream::Upstream;
 use crate::wait::{soon, until};
 
@@ -27,7 +29,11 @@ pub struct Gate {
     running: Running,
     url: String,
     state: Arc<TempDir>,
+    serve_pipes: ServePipes,
 }
+
+/// Serves a client on a pair of pipes, in the background.
+type ServePipes = Box<dyn Fn(pipe::Receiver, pipe::Sender) + Send + Sync>;
 
 // === impl Plan ===
 
@@ -106,9 +112,17 @@ impl Plan {
         };
         let surroundings = Surroundings { executable: self.executable, state: None };
         let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
+        let (gateway, limits, grace) = (built.gateway.clone(), built.pipe, settings.timeouts.shutdown);
+        let serve_pipes = move |input, output| {
+            let gateway = gateway.clone();
+            // It ends with its client.
+            tokio::spawn(async move {
+                toolgate_app::serve_stdio(gateway, Presented::default(), input, output, limits, grace).await
+            });
+        };
         let running = toolgate_app::start(built, &settings).await.expect("a free port can be bound");
         let url = format!("http://{}", running.addresses[0]);
-        Gate { running, url, state }
+        Gate { running, url, state, serve_pipes: Box::new(serve_pipes) }
     }
 }
 
@@ -153,6 +167,14 @@ impl Gate {
     /// A legacy client that has shaken hands.
     pub async fn legacy(&self) -> Client {
         self.client(Era::Legacy).await
+    }
+
+    /// A pair of pipes on which it serves one client, as `toolgate stdio` does. The end of one is the end of all listens.
+    pub(crate) fn pipes(&self) -> Lines {
+        let pipe = || pipe::pipe().expect("a pipe can be made");
+        let ((to_gate, input), (output, from_gate)) = (pipe(), pipe());
+        (self.serve_pipes)(input, output);
+        Lines::over_pipes(to_gate, from_gate)
     }
 
     /// Waits until every upstream is up or has failed.

@@ -9,6 +9,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,6 +21,13 @@ use crate::script::META;
 use crate::wait::soon;
 
 type Send = Box<dyn Fn(String) -> BoxFuture<'static, ()> + std::marker::Send + Sync>;
+
+/// Both directions of a pipe, one message at a time.
+pub(crate) struct Lines {
+    pub(crate) send: Send,
+    pub(crate) incoming: mpsc::UnboundedReceiver<String>,
+    pub(crate) reader: AbortOnDropHandle<()>,
+}
 
 /// A client on a pipe. It sends in order; what it does not wait for it keeps.
 pub struct LineClient {
@@ -52,32 +61,8 @@ impl LineClient {
 
     /// Over HTTP with SSE.
     pub async fn over_sse(url: &str, era: Era) -> Self {
-        let http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>> =
-            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        let request = Request::get(format!("{url}/sse")).header("accept", "text/event-stream");
-        let response = http.request(request.body(Full::default()).expect("plain headers")).await.expect("it answers");
-        assert_eq!(response.status(), 200);
-        let mut body = response.into_body();
-        let (sender, mut incoming) = mpsc::unbounded_channel();
-        let reader = tokio::spawn(async move {
-            let mut events = Events::default();
-            while let Some(Ok(frame)) = body.frame().await {
-                events.push(frame.data_ref().unwrap_or(&Bytes::new()));
-                while let Some(event) = events.next() {
-                    if sender.send(event.data).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        let path = soon("the endpoint", incoming.recv()).await.expect("the stream begins with its endpoint");
-        let post_to = format!("{url}{path}");
-        let send = move |text: String| -> BoxFuture<'static, ()> {
-            let request = Request::post(&post_to).header("content-type", "application/json").body(Full::from(text));
-            let answer = http.request(request.expect("plain headers"));
-            Box::pin(async move { assert_eq!(answer.await.expect("it answers").status(), 202) })
-        };
-        Self::new(era, send, incoming, reader)
+        let Lines { send, incoming, reader } = Lines::over_sse(url).await;
+        Self { send, incoming, kept: VecDeque::new(), next_id: 1, era, _reader: reader }
     }
 
     /// Shakes hands, if its era does.
@@ -168,5 +153,66 @@ impl LineClient {
     pub async fn ended(&mut self) {
         let next = soon("the end of the pipe", self.incoming.recv()).await;
         assert_eq!(next, None);
+    }
+}
+
+// === impl Lines ===
+
+impl Lines {
+    /// Over HTTP with SSE.
+    pub(crate) async fn over_sse(url: &str) -> Self {
+        let http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>> =
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let request = Request::get(format!("{url}/sse")).header("accept", "text/event-stream");
+        let response = http.request(request.body(Full::default()).expect("plain headers")).await.expect("it answers");
+        assert_eq!(response.status(), 200);
+        let mut body = response.into_body();
+        let (sender, mut incoming) = mpsc::unbounded_channel();
+        let reader = tokio::spawn(async move {
+            let mut events = Events::default();
+            while let Some(Ok(frame)) = body.frame().await {
+                events.push(frame.data_ref().unwrap_or(&Bytes::new()));
+                while let Some(event) = events.next() {
+                    if sender.send(event.data).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        let path = soon("the endpoint", incoming.recv()).await.expect("the stream begins with its endpoint");
+        let post_to = format!("{url}{path}");
+        let send = move |text: String| -> BoxFuture<'static, ()> {
+            let request = Request::post(&post_to).header("content-type", "application/json").body(Full::from(text));
+            let answer = http.request(request.expect("plain headers"));
+            Box::pin(async move { assert_eq!(answer.await.expect("it answers").status(), 202) })
+        };
+        Self { send: Box::new(send), incoming, reader: AbortOnDropHandle::new(reader) }
+    }
+
+    /// Over a pipe to a gateway and one back.
+    pub(crate) fn over_pipes(mut output: pipe::Sender, input: pipe::Receiver) -> Self {
+        let (sender, incoming) = mpsc::unbounded_channel();
+        let reader = tokio::spawn(async move {
+            let mut lines = BufReader::new(input).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        // The queue is what keeps the pipe open: it is closed with the client's own end of it.
+        let (to_write, mut lines) = mpsc::unbounded_channel::<String>();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                if output.write_all(line.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let send = move |text: String| -> BoxFuture<'static, ()> {
+            let _ = to_write.send(text + "\n");
+            Box::pin(std::future::ready(()))
+        };
+        Self { send: Box::new(send), incoming, reader: AbortOnDropHandle::new(reader) }
     }
 }

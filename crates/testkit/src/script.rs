@@ -12,9 +12,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::Era;
 use crate::upstream::{Upstream, Way};
 use crate::wait::soon;
+use crate::{Era, Revision};
 
 /// Modern `_meta` keys.
 pub(crate) const META: &str = "io.modelcontextprotocol/";
@@ -129,6 +129,11 @@ impl Script {
             page: usize::MAX,
             child_flags: Vec::new(),
         }
+    }
+
+    /// A server of that revision.
+    pub fn of(revision: Revision) -> Self {
+        Self { revision: revision.as_str(), ..Self::new(revision.era()) }
     }
 
     #[must_use]
@@ -365,8 +370,14 @@ impl Call {
         self.params["arguments"][name].as_str().unwrap_or_default().to_owned()
     }
 
-    fn is_modern(&self) -> bool {
+    /// Whether it is a modern server that answers.
+    pub fn is_modern(&self) -> bool {
         self.play.script.era == Era::Modern
+    }
+
+    /// How often the upstream was asked what `wanted` says yes to, this time included.
+    pub fn times(&self, wanted: impl Fn(&Asked) -> bool) -> usize {
+        self.play.asked().iter().filter(|asked| wanted(asked)).count()
     }
 
     /// Answers. What a modern result must have is added.

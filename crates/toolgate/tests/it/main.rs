@@ -13,6 +13,7 @@ mod hanging;
 mod isolation;
 mod lists;
 mod many;
+mod matrix;
 mod pipes;
 mod presentation;
 mod questions;
