@@ -20,6 +20,8 @@ pub struct Entry {
     pub(crate) native_definition: Json,
     /// The arguments that a modern client repeats in headers.
     pub(crate) param_headers: Vec<ParamHeader>,
+    /// For tools that run as a task of 2025-11-25 only. The gateway sees these through, so that clients need not know.
+    pub(crate) as_task: bool,
     /// For templates: which URIs it makes.
     pub(crate) template: Option<Template>,
 }
@@ -28,21 +30,45 @@ pub struct Entry {
 
 impl Entry {
     pub(crate) fn new(subject: Subject, public: Arc<str>, native_definition: &Json) -> Self {
-        let definition = if public == subject.native {
-            native_definition.clone()
-        } else {
-            match native_definition.object() {
-                Ok(mut object) => {
+        let as_task = subject.kind == Kind::Tool && needs_task(native_definition);
+        let is_changed = public != subject.native || as_task;
+        let definition = match is_changed.then(|| native_definition.object()) {
+            Some(Ok(mut object)) => {
+                if public != subject.native {
                     object.set(subject.kind.name_member(), Json::string(&public));
-                    object.to_json()
                 }
-                Err(_) => native_definition.clone(),
+                if as_task {
+                    object.remove(EXECUTION);
+                }
+                object.to_json()
             }
+            _ => native_definition.clone(),
         };
         let schema =
             (subject.kind == Kind::Tool).then(|| definition.object().ok()?.get("inputSchema").cloned()).flatten();
         let param_headers = schema.and_then(|schema| header::param_headers(&schema).ok()).unwrap_or_default();
         let template = (subject.kind == Kind::Template).then(|| Template::new(&subject.native));
-        Self { subject, public, definition, native_definition: native_definition.clone(), param_headers, template }
+        Self {
+            subject,
+            public,
+            definition,
+            native_definition: native_definition.clone(),
+            param_headers,
+            as_task,
+            template,
+        }
     }
+}
+
+/// Where a tool of 2025-11-25 says how it runs.
+const EXECUTION: &str = "execution";
+
+/// Whether a tool says that it runs as a task only.
+fn needs_task(definition: &Json) -> bool {
+    // Nearly every definition lacks the word, and a look at the text is enough to know.
+    if memchr::memmem::find(definition.text(), b"\"taskSupport\"").is_none() {
+        return false;
+    }
+    let support = definition.object().ok().and_then(|definition| definition.child(EXECUTION)?.string("taskSupport"));
+    support.as_deref() == Some("required")
 }

@@ -79,6 +79,9 @@ impl Route {
     pub async fn send(&self, method: Method, mut params: Object) -> Reply {
         let public = params.get("requestState").is_some().then(|| params.clone());
         self.use_native_name(&method, &mut params);
+        if self.entry.as_ref().is_some_and(|entry| entry.as_task) && params.get("task").is_none() {
+            params.set("task", Json::literal("{}"));
+        }
         let param_headers = self.param_headers(&params);
         let origin = Origin {
             caller: self.caller.shared_subject().clone(),

@@ -197,3 +197,54 @@ async fn a_legacy_client_that_cancels_cancels_the_task() {
     assert_eq!(page.status, 202, "nothing is said of it any more");
     assert_eq!(upstream.heard("tasks/cancel").await.params["taskId"], "t");
 }
+
+/// A legacy server whose tool runs as a task only, and asks on the way.
+fn researcher() -> Script {
+    let state = |status: &str| json!({"taskId": "r1", "status": status, "createdAt": "2025-11-25T00:00:00Z", "ttl": 60_000, "pollInterval": 20});
+    let looks = Arc::new(AtomicU64::new(0));
+    Script::legacy()
+        .capabilities(json!({"tools": {}, "tasks": {"requests": {"tools": {"call": {}}}}}))
+        .entry("tools", r#"{"name":"research","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#)
+        .on("tools/call research", move |call: Call| async move {
+            if call.params["task"].is_null() {
+                return call.fail(-32601, "this tool runs as a task only");
+            }
+            call.answer(json!({"task": state("working")}));
+        })
+        .on("tasks/get", move |call: Call| {
+            let status = if looks.fetch_add(1, Ordering::SeqCst) == 0 { "working" } else { "input_required" };
+            async move {
+                assert_eq!(call.params["taskId"], "r1");
+                let state = state(status);
+                call.answer(state);
+            }
+        })
+        .on("tasks/result", async |call: Call| {
+            let schema = json!({"type": "object", "properties": {"topic": {"type": "string"}}});
+            let question = json!({"message": "Which topic?", "requestedSchema": schema});
+            let answer = call.ask("elicitation/create", question).await;
+            let topic = answer["result"]["content"]["topic"].as_str().unwrap_or("nothing").to_owned();
+            call.text(&format!("all about {topic}"));
+        })
+        .on("tasks/cancel", async |call: Call| call.answer(json!({})))
+}
+
+#[tokio::test]
+async fn a_legacy_tool_that_runs_as_a_task_only_is_a_tool_like_any_other() {
+    for way in [Way::Stdio, Way::Http] {
+        for era in Era::BOTH {
+            let upstream = researcher().over(way).await;
+            let gate = Gate::of("lab", &upstream).start().await.settled().await;
+            let answer = json!({"action": "accept", "content": {"topic": "moss"}});
+            let client = Client::of(gate.url(), era)
+                .can("elicitation", "elicitation/create", Answer::Result(answer))
+                .open()
+                .await;
+            let listed = client.list("tools").await;
+            assert_eq!((&listed[0]["name"], &listed[0]["execution"]), (&json!("lab__research"), &Value::Null));
+            assert_eq!(client.text("lab__research", json!({})).await, "all about moss", "{way:?} {era:?}");
+            assert_eq!(upstream.count("tools/call research"), 1);
+            assert_eq!(upstream.count("tasks/cancel"), 0);
+        }
+    }
+}

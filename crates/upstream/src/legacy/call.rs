@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{
-    Json, Message, Method, Notification, Object, Outcome, Request, Response, RpcError, code, refusal,
+    Json, Message, Method, Notification, Object, OnDrop, Outcome, Request, Response, RpcError, code, refusal,
 };
 
 use super::question::{Abilities, Question};
@@ -47,6 +47,8 @@ pub(crate) struct LegacyCall {
     /// When the questions collected so far are asked.
     ask_at: Option<Instant>,
     finished: bool,
+    /// What to do where nobody waits for the end any more.
+    unwanted: Option<OnDrop>,
 }
 
 /// What a modern request says of the client that waits for its answer.
@@ -71,7 +73,7 @@ impl Caller {
 }
 
 /// What a legacy upstream is sent of a modern request's parameters.
-fn outward(params: &Object, token: Option<u64>) -> Object {
+pub(super) fn outward(params: &Object, token: Option<u64>) -> Object {
     let mut params = params.clone();
     params.remove("inputResponses");
     params.remove("requestState");
@@ -93,9 +95,18 @@ fn goes_on_after(failure: &Failure) -> bool {
 // === impl LegacyCall ===
 
 impl LegacyCall {
-    /// Sends the request.
-    pub(super) async fn begin(link: &Arc<Legacy>, call: Call, within: Duration) -> Result<Self, Failure> {
+    /// Sends the request, or another in its stead; dropped before its end, the call drops what comes with that one.
+    pub(super) async fn begin(
+        link: &Arc<Legacy>,
+        call: Call,
+        instead: Option<(Method, Object, OnDrop)>,
+        within: Duration,
+    ) -> Result<Self, Failure> {
         let Call { method, params, origin, .. } = call;
+        let (sent, outgoing, unwanted) = match instead {
+            Some((sent, outgoing, unwanted)) => (sent, outgoing, Some(unwanted)),
+            None => (method.clone(), params.clone(), None),
+        };
         let caller = Caller::of(&params);
         if let Some(level) = caller.level {
             link.raise_level(level).await;
@@ -109,16 +120,17 @@ impl LegacyCall {
         let token = |id| caller.token.is_some().then_some(id);
         match &link.wire {
             Wire::Mux(mux) => {
-                let outgoing = params.clone();
-                let seat = mux
-                    .call(method.clone(), outgoing, traits, within, |params, id| *params = outward(params, token(id)))
-                    .await?;
-                Ok(Self::new(link, seat, (method, params, origin), caller, within))
+                let seat =
+                    mux.call(sent, outgoing, traits, within, |params, id| *params = outward(params, token(id))).await?;
+                let mut call = Self::new(link, seat, (method, params, origin), caller, within);
+                call.unwanted = unwanted;
+                Ok(call)
             }
             Wire::Http(session) => {
                 let seat = session.flight().board(traits)?;
-                let text = Request::new(seat.request_id(), method.clone(), outward(&params, token(seat.id()))).encode();
+                let text = Request::new(seat.request_id(), sent, outward(&outgoing, token(seat.id()))).encode();
                 let mut call = Self::new(link, seat, (method, params, origin), caller, within);
+                call.unwanted = unwanted;
                 let opened = tokio::select! {
                     biased;
                     () = link.around.stopped.cancelled() => Err(Failure::Stopped),
@@ -158,6 +170,7 @@ impl LegacyCall {
             asked: 0,
             ask_at: None,
             finished: false,
+            unwanted: None,
         }
     }
 
@@ -188,6 +201,9 @@ impl LegacyCall {
 
     fn end(&mut self, outcome: Outcome) -> Outcome {
         self.finished = true;
+        if let Some(unwanted) = &mut self.unwanted {
+            unwanted.disarm();
+        }
         let outcome = url::asked_for(&self.method, &self.caller.abilities, self.link.limits.questions, outcome);
         answer::modernize(&self.method, self.params.get("uri"), outcome)
     }

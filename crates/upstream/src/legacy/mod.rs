@@ -8,6 +8,7 @@ mod answer;
 mod call;
 mod question;
 mod session;
+mod task;
 mod url;
 
 use std::collections::HashSet;
@@ -174,7 +175,16 @@ impl Legacy {
                 }
             }
         }
-        let mut course = LegacyCall::begin(self, call, within).await?;
+        let instead = match task::is_wanted(&call) {
+            false => None,
+            true => match Box::pin(task::begin(self, &call, within)).await? {
+                task::Begun::Answered(outcome) => {
+                    return Ok(Reply::done(answer::modernize(&call.method, None, outcome)));
+                }
+                task::Begun::Task(method, params, unwanted) => Some((method, params, unwanted)),
+            },
+        };
+        let mut course = LegacyCall::begin(self, call, instead, within).await?;
         match course.take_answer() {
             Some(outcome) => Ok(Reply::done(outcome)),
             None => course::run(course, &self.around, permit).await,
