@@ -4,28 +4,41 @@
 //! client's era over the upstream's; the suite plays the client, and the fixture is held to the upstream era at both
 //! ends (its own flag, and the pin in toolgate's configuration), so that no cell can pass by quietly being another.
 //! What may fail stands with its reason in `fixtures/conformance/expected`; anything worse, or better, is a failure here.
+//! Of what the suite does not score only what gets worse is.
+//!
+//! The other way round, the suite plays servers and toolgate's upstream side is the client ([`client`]).
 
+mod client;
 mod expected;
 mod fixture;
 mod gateway;
 mod plan;
+mod recorded;
 mod report;
+mod results;
 mod service;
 mod suite;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use expected::{Expected, Judgement};
 use fixture::Fixture;
 use gateway::Toolgate;
-use plan::{Behind, Cell, Run, Transport};
+use plan::{Behind, Cell, Era, Run, Transport};
+use recorded::Recorded;
 use report::Row;
+use results::Scenario;
 
 /// How many differences from the expectation are told of each run: when nothing works, the first ones say why.
 const FAULTS_TOLD: usize = 40;
+/// How many runs go on at a time.
+const ABREAST: usize = 3;
 
 /// What to run, and through which toolgate.
 #[derive(clap::Args)]
@@ -42,14 +55,17 @@ pub(crate) struct Args {
     /// Run the suite on the fixture itself, without toolgate.
     #[arg(long, conflicts_with_all = ["cell", "transport", "toolgate", "release"])]
     direct: bool,
+    /// Only the scenarios in which toolgate is the client.
+    #[arg(long, conflicts_with_all = ["cell", "transport", "direct"])]
+    client: bool,
     /// Use this binary instead of building one.
     #[arg(long, value_name = "PATH")]
     toolgate: Option<PathBuf>,
     /// Build toolgate with the release profile.
     #[arg(long, conflicts_with = "toolgate")]
     release: bool,
-    /// Write the table to docs/conformance.md.
-    #[arg(long, conflicts_with_all = ["cell", "transport", "scenario", "direct"])]
+    /// Write the tables to docs/conformance.md, and record how many checks pass.
+    #[arg(long, conflicts_with_all = ["cell", "transport", "scenario", "direct", "client"])]
     write: bool,
 }
 
@@ -74,72 +90,175 @@ async fn run_all(args: &Args) -> anyhow::Result<()> {
         (Some(path), false) => Some(path.canonicalize().with_context(|| format!("no toolgate at {}", path.display()))?),
         (None, false) => Some(gateway::build(args.release).await?),
     };
-    let work = repository().join("target/conformance");
-
-    let mut rows = Vec::new();
-    let mut faults = Vec::new();
-    for run in plan::runs(&args.cell, args.transport, args.direct) {
-        let folder = work.join(run.to_string());
-        let stage = Stage {
-            fixture: &fixture,
-            toolgate: toolgate.as_deref(),
-            folder: &folder,
-            scenario: args.scenario.as_deref(),
-        };
-        match stage.run(run, &mut faults).await.with_context(|| format!("{run} (logs in {})", folder.display())) {
-            Ok(Some(row)) => {
-                println!("{}", report::headline(&row));
-                rows.push(row);
-            }
-            Ok(None) => {}
-            Err(error) => faults.push(format!("{error:#}")),
-        }
+    let mut session = Session::new(&fixture, toolgate.as_deref(), args)?;
+    if !args.client {
+        session.servers().await?;
     }
-
-    if !rows.is_empty() {
-        println!("\n{}", report::table(&rows));
+    if args.client || (args.cell.is_empty() && args.transport.is_none() && args.scenario.is_none() && !args.direct) {
+        session.clients().await;
     }
-    if args.write && faults.is_empty() {
-        let page = repository().join("docs/conformance.md");
-        std::fs::write(&page, report::page(&fixture.suite_version()?, &rows))?;
-        println!("written: {}", page.display());
-    }
-    for fault in &faults {
-        eprintln!("{fault}");
-    }
-    if !faults.is_empty() {
-        bail!("conformance is not as expected");
-    }
-    Ok(())
+    session.end()
 }
 
-/// Where one run takes place.
-struct Stage<'a> {
+/// All runs of one start of the chore, and what came of them.
+struct Session<'a> {
+    args: &'a Args,
     fixture: &'a Fixture,
     /// The binary, unless the suite runs on the fixture itself.
     toolgate: Option<&'a Path>,
+    recorded: Recorded,
+    servers: Vec<Row>,
+    clients: Vec<Row>,
+    faults: Vec<String>,
+    /// What is better than it has to be.
+    notes: Vec<String>,
+}
+
+// === impl Session ===
+
+impl<'a> Session<'a> {
+    fn new(fixture: &'a Fixture, toolgate: Option<&'a Path>, args: &'a Args) -> anyhow::Result<Self> {
+        let recorded = Recorded::read(fixture.folder())?;
+        let (servers, clients) = (Vec::new(), Vec::new());
+        Ok(Session { args, fixture, toolgate, recorded, servers, clients, faults: Vec::new(), notes: Vec::new() })
+    }
+
+    /// The suite as a client, of toolgate or of the fixture itself. Much of a run is waiting, so a few go on at a time.
+    async fn servers(&mut self) -> anyhow::Result<()> {
+        let runs = plan::runs(&self.args.cell, self.args.transport, self.args.direct);
+        let abreast = Arc::new(Semaphore::new(if self.args.scenario.is_some() { 1 } else { ABREAST }));
+        let mut running = JoinSet::new();
+        for (at, run) in runs.iter().copied().enumerate() {
+            let stage = Stage {
+                fixture: self.fixture.clone(),
+                toolgate: self.toolgate.map(Path::to_owned),
+                folder: work().join(run.to_string()),
+                scenario: self.args.scenario.clone(),
+            };
+            let abreast = Arc::clone(&abreast);
+            running.spawn(async move {
+                let _place = abreast.acquire().await?;
+                anyhow::Ok((at, stage.run(run).await))
+            });
+        }
+        let mut ended = running.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        ended.sort_by_key(|(at, _)| *at);
+        for (at, outcome) in ended {
+            let run = runs[at];
+            let folder = work().join(run.to_string());
+            let row = match outcome.with_context(|| format!("{run} (logs in {})", folder.display())) {
+                Ok(None) => continue,
+                Ok(Some(scenarios)) => self.judged(run.cell(), run.transport(), run.client, scenarios, &folder),
+                Err(error) => Err(error),
+            };
+            match row {
+                Ok(row) => self.servers.push(row),
+                Err(error) => self.faults.push(format!("{error:#}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The suite as a server, and toolgate its client.
+    async fn clients(&mut self) {
+        let folder = work().join("client");
+        if let Err(error) = self.try_clients(&folder).await {
+            self.faults.push(format!("toolgate as the client (logs in {}): {error:#}", folder.display()));
+        }
+    }
+
+    async fn try_clients(&mut self, folder: &Path) -> anyhow::Result<()> {
+        emptied(folder)?;
+        let toolgate = self.toolgate.context("no toolgate was built")?;
+        if let Some(scenario) = &self.args.scenario {
+            if !client::one_scenario(self.fixture, toolgate, scenario, folder).await? {
+                self.faults.push(format!("{scenario} failed"));
+            }
+            return Ok(());
+        }
+        for (era, scenarios) in client::all_scenarios(self.fixture, toolgate, folder).await? {
+            let row = self.judged(format!("client-of-{}", era.name()), "http", era, scenarios, folder)?;
+            self.clients.push(row);
+        }
+        Ok(())
+    }
+
+    /// Holds what came of a run against what is expected of it.
+    fn judged(
+        &mut self,
+        cell: String,
+        transport: &'static str,
+        era: Era,
+        scenarios: Vec<Scenario>,
+        folder: &Path,
+    ) -> anyhow::Result<Row> {
+        let run = format!("{cell}-{transport}");
+        let mut expected = Expected::read(&self.fixture.folder().join("expected"), &cell)?;
+        // One file serves both transports, but not all scenarios are run over both.
+        expected.entries.retain(|entry| transport == "http" || !suite::is_unlisted(&entry.scenario));
+        let Judgement { faults, notes } = Judgement::of(&scenarios, &expected, &self.recorded.of(&run));
+        self.faults.extend(faults.iter().take(FAULTS_TOLD).map(|fault| format!("{run}: {fault}")));
+        if faults.len() > FAULTS_TOLD {
+            let more = faults.len() - FAULTS_TOLD;
+            self.faults.push(format!("{run}: and {more} more; all are in {}", folder.display()));
+        }
+        self.notes.extend(notes.iter().map(|note| format!("{run}: {note}")));
+        self.recorded.set(run, &scenarios);
+        let row = Row { cell, transport, revision: era.revision(), scenarios, expected };
+        println!("{}", report::headline(&row));
+        Ok(row)
+    }
+
+    /// Prints and writes what there is to say.
+    fn end(self) -> anyhow::Result<()> {
+        if !self.servers.is_empty() {
+            println!("\n{}", report::summary(&self.servers));
+            println!("{}", report::matrix(&self.servers, |scenario| !scenario.scored));
+        }
+        if !self.clients.is_empty() {
+            println!("{}", report::matrix(&self.clients, |_| true));
+        }
+        if self.args.write && self.faults.is_empty() {
+            let page = repository().join("docs/conformance.md");
+            std::fs::write(&page, report::page(&self.fixture.suite_version()?, &self.servers, &self.clients))?;
+            self.recorded.write(self.fixture.folder())?;
+            println!("written: {}", page.display());
+        }
+        if !self.notes.is_empty() {
+            println!("better than recorded (`cargo xtask conformance --write` records it):");
+            self.notes.iter().for_each(|note| println!("  {note}"));
+        }
+        for fault in &self.faults {
+            eprintln!("{fault}");
+        }
+        if !self.faults.is_empty() {
+            bail!("conformance is not as expected");
+        }
+        Ok(())
+    }
+}
+
+/// Where one run takes place.
+struct Stage {
+    fixture: Fixture,
+    /// The binary, unless the suite runs on the fixture itself.
+    toolgate: Option<PathBuf>,
     /// For logs, the configuration and the suite's results; emptied before each run, kept after it.
-    folder: &'a Path,
-    scenario: Option<&'a str>,
+    folder: PathBuf,
+    scenario: Option<String>,
 }
 
 // === impl Stage ===
 
-impl Stage<'_> {
-    /// Starts what the run needs, runs the suite, ends it all. What differs from the expectation is added to `faults`;
-    /// a row is returned unless a single scenario was asked for.
-    async fn run(&self, run: Run, faults: &mut Vec<String>) -> anyhow::Result<Option<Row>> {
-        if self.folder.exists() {
-            std::fs::remove_dir_all(self.folder)?;
-        }
-        std::fs::create_dir_all(self.folder)?;
-
+impl Stage {
+    /// Starts what the run needs, runs the suite, ends it all. Returns what came of the scenarios, or nothing if a single one
+    /// was asked for and passed.
+    async fn run(&self, run: Run) -> anyhow::Result<Option<Vec<Scenario>>> {
+        emptied(&self.folder)?;
         let (url, services) = self.start(run).await?;
-        let result = self.suite(run, &url, faults).await;
+        let result = self.suite(run, &url).await;
         for service in services {
-            if let Err(error) = service.stop().await {
-                faults.push(format!("{run}: {error:#}"));
-            }
+            service.stop().await?;
         }
         result
     }
@@ -148,15 +267,16 @@ impl Stage<'_> {
     async fn start(&self, run: Run) -> anyhow::Result<(String, Vec<service::Service>)> {
         let (upstream, transport) = match run.behind {
             Behind::Fixture => {
-                let (fixture, url) = self.fixture.serve_http("dual", self.folder).await?;
+                let (fixture, url) = self.fixture.serve_http("dual", &self.folder).await?;
                 return Ok((url, vec![fixture]));
             }
             Behind::Toolgate { upstream, transport } => (upstream, transport),
         };
-        let toolgate = Toolgate { binary: self.toolgate.context("no toolgate was built")?, folder: self.folder };
+        let toolgate =
+            Toolgate { binary: self.toolgate.as_deref().context("no toolgate was built")?, folder: &self.folder };
         match transport {
             Transport::Http => {
-                let (fixture, url) = self.fixture.serve_http(upstream.name(), self.folder).await?;
+                let (fixture, url) = self.fixture.serve_http(upstream.name(), &self.folder).await?;
                 let (gateway, url) = toolgate.serve(upstream, &gateway::Reach::Url(url)).await?;
                 Ok((url, vec![gateway, fixture]))
             }
@@ -168,25 +288,29 @@ impl Stage<'_> {
         }
     }
 
-    async fn suite(&self, run: Run, url: &str, faults: &mut Vec<String>) -> anyhow::Result<Option<Row>> {
-        if let Some(scenario) = self.scenario {
-            println!("=== {run}: {scenario}");
-            let passed = suite::one_scenario(self.fixture, run.client, url, scenario, self.folder).await?;
-            if !passed {
-                faults.push(format!("{run}: {scenario} failed"));
-            }
-            return Ok(None);
+    async fn suite(&self, run: Run, url: &str) -> anyhow::Result<Option<Vec<Scenario>>> {
+        let Some(scenario) = &self.scenario else {
+            return suite::all_scenarios(&self.fixture, run, url, &self.folder).await.map(Some);
+        };
+        println!("=== {run}: {scenario}");
+        if !suite::one_scenario(&self.fixture, run.client, url, scenario, &self.folder).await? {
+            bail!("{scenario} failed");
         }
-        let expected = Expected::read(&self.fixture.folder().join("expected"), run)?;
-        let results = suite::all_scenarios(self.fixture, run.client, url, self.folder).await?;
-        let judgement = Judgement::of(&results, &expected);
-        faults.extend(judgement.faults.iter().take(FAULTS_TOLD).map(|fault| format!("{run}: {fault}")));
-        if judgement.faults.len() > FAULTS_TOLD {
-            let more = judgement.faults.len() - FAULTS_TOLD;
-            faults.push(format!("{run}: and {more} more; all are in {}", self.folder.join("results").display()));
-        }
-        Ok(Some(Row::new(run, &results, expected)))
+        Ok(None)
     }
+}
+
+/// Where logs and results are left.
+fn work() -> PathBuf {
+    repository().join("target/conformance")
+}
+
+/// Makes the folder, with nothing of an earlier run in it.
+fn emptied(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
 }
 
 /// The root of the repository: this crate's parent folder.

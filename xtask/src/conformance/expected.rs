@@ -2,21 +2,27 @@
 //!
 //! ```yaml
 //! server:
-//!   # The reason, which holds for the entries below it until the next comment.
+//!   # Wire: the reason, which holds for the entries below it until the next comment, and begins with whose it is.
 //!   - scenario:check-id
 //!   - whole-scenario
 //! ```
-//! An entry without a reason is not accepted, nor one for something that passes: the file says what is so today.
+//! An entry without a reason is not accepted, nor one for something that passes: the file says what is so today. With a
+//! scenario that is not scored this is less strict: there it is a fault when something gets worse, and a note when it is
+//! better than the file says.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::plan::Run;
-use super::suite::{Scenario, Status};
+use super::recorded::Passed;
+use super::results::{Scenario, Status};
 
 const MESSAGE_CHARS: usize = 200;
+/// Whose a failure can be: toolgate's, our server's behind it, the suite's, or nobody's, because one of the two revisions
+/// cannot say what the other can.
+const WHOSE: [&str; 4] = ["Ours: ", "Fixture: ", "Suite: ", "Wire: "];
 
 /// The entries of one file.
 #[derive(Default)]
@@ -33,15 +39,19 @@ pub(super) struct Entry {
 }
 
 /// How the results differ from what is expected, one line each.
+#[derive(Default)]
 pub(super) struct Judgement {
     pub(super) faults: Vec<String>,
+    /// What is better than expected or recorded, where that is no fault.
+    pub(super) notes: Vec<String>,
 }
 
 // === impl Expected ===
 
 impl Expected {
-    pub(super) fn read(folder: &Path, run: Run) -> anyhow::Result<Self> {
-        let file = folder.join(format!("{}.yaml", run.cell()));
+    /// Reads the file of a cell.
+    pub(super) fn read(folder: &Path, cell: &str) -> anyhow::Result<Self> {
+        let file = folder.join(format!("{cell}.yaml"));
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         Self::parse(&text).with_context(|| file.display().to_string())
     }
@@ -49,9 +59,9 @@ impl Expected {
     fn parse(text: &str) -> anyhow::Result<Self> {
         let mut lines = text.lines().enumerate().skip_while(|(_, line)| line.starts_with('#') || line.is_empty());
         match lines.next() {
-            Some((_, "server: []")) => return Ok(Expected::default()),
-            Some((_, "server:")) => {}
-            _ => bail!("expected `server:` with a list, or `server: []`"),
+            Some((_, "server: []" | "client: []")) => return Ok(Expected::default()),
+            Some((_, "server:" | "client:")) => {}
+            _ => bail!("expected `server:` or `client:` with a list, or an empty one: `server: []`"),
         }
         let mut entries = Vec::new();
         let mut reason = String::new();
@@ -64,8 +74,9 @@ impl Expected {
                 }
                 reason = format!("{reason} {}", comment.trim()).trim().to_owned();
             } else if let Some(item) = line.strip_prefix("- ") {
-                if reason.is_empty() {
-                    bail!("line {}: `{item}` has no reason above it", index + 1);
+                if !WHOSE.iter().any(|whose| reason.starts_with(whose)) {
+                    let whose = WHOSE.map(str::trim_end).join(", ");
+                    bail!("line {}: `{item}` has no reason above it that begins with one of {whose}", index + 1);
                 }
                 let (scenario, check) = match item.split_once(':') {
                     Some((scenario, check)) => (scenario, Some(check.to_owned())),
@@ -96,10 +107,45 @@ impl Entry {
 // === impl Judgement ===
 
 impl Judgement {
-    pub(super) fn of(results: &[Scenario], expected: &Expected) -> Self {
-        let mut faults: Vec<_> = results.iter().flat_map(|scenario| unexpected(scenario, expected)).collect();
-        faults.extend(expected.entries.iter().filter_map(|entry| stale(entry, results)));
-        Judgement { faults }
+    /// Judges a run; `recorded` has how many checks passed when last that was written down.
+    pub(super) fn of(results: &[Scenario], expected: &Expected, recorded: &Passed) -> Self {
+        let faults = results.iter().flat_map(|scenario| unexpected(scenario, expected)).collect();
+        let mut judgement = Judgement { faults, notes: Vec::new() };
+        for entry in &expected.entries {
+            judgement.stale(entry, results);
+        }
+        for scenario in results {
+            let before = recorded.get(&scenario.name).copied().unwrap_or_default();
+            let now = scenario.count(Status::Success);
+            let line = || format!("{}: {now} checks pass, {before} were recorded", scenario.name);
+            match now.cmp(&before) {
+                Ordering::Less => judgement.faults.push(line()),
+                Ordering::Greater => judgement.notes.push(line()),
+                Ordering::Equal => {}
+            }
+        }
+        judgement
+    }
+
+    /// Says so if an entry should not be in the file.
+    fn stale(&mut self, entry: &Entry, results: &[Scenario]) {
+        let Some(scenario) = results.iter().find(|scenario| scenario.name == entry.scenario) else {
+            self.faults.push(format!("{} is expected to fail, but is not a scenario of this run", entry.name()));
+            return;
+        };
+        // A scenario that is not scored may also be one that the suite skips, or in which it only looks.
+        let is_amiss = |status| status == Status::Skipped && !scenario.scored;
+        let is_vacuous = !scenario.scored && entry.check.is_none() && scenario.count(Status::Success) == 0;
+        let mut looked_at = scenario.checks.iter().filter(|check| match &entry.check {
+            Some(id) => check.id == *id,
+            None => true,
+        });
+        let fails =
+            is_vacuous || scenario.checks.is_empty() || looked_at.any(|check| check.is_bad() || is_amiss(check.status));
+        if !fails {
+            let line = format!("{} is expected to fail, but does not; take it out of the file", entry.name());
+            if scenario.scored { self.faults.push(line) } else { self.notes.push(line) }
+        }
     }
 }
 
@@ -129,28 +175,15 @@ fn start_of(message: &str) -> String {
     if start.len() < message.len() { format!("{start} …") } else { start }
 }
 
-/// Why an entry should not be in the file, if so.
-fn stale(entry: &Entry, results: &[Scenario]) -> Option<String> {
-    let Some(scenario) = results.iter().find(|scenario| scenario.name == entry.scenario) else {
-        return Some(format!("{} is expected to fail, but is not a scenario of this revision", entry.name()));
-    };
-    let mut looked_at = scenario.checks.iter().filter(|check| match &entry.check {
-        Some(id) => check.id == *id,
-        None => true,
-    });
-    let fails = scenario.checks.is_empty() || looked_at.any(|check| check.is_bad());
-    (!fails).then(|| format!("{} is expected to fail, but does not; take it out of the file", entry.name()))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::suite::Check;
+    use super::super::results::Check;
     use super::*;
 
     const FILE: &str = "\
 # About the file.
 server:
-  # The wire cannot
+  # Wire: it cannot
   # carry it.
   - tools-list:names
   - ping
@@ -163,16 +196,17 @@ server:
     }
 
     fn faults(results: &[Scenario]) -> Vec<String> {
-        Judgement::of(results, &Expected::parse(FILE).unwrap()).faults
+        Judgement::of(results, &Expected::parse(FILE).unwrap(), &Passed::new()).faults
     }
 
     #[test]
     fn a_reason_holds_until_the_next_and_may_not_be_missing() {
         let expected = Expected::parse(FILE).unwrap();
-        assert!(expected.entries.iter().all(|entry| entry.reason == "The wire cannot carry it."));
+        assert!(expected.entries.iter().all(|entry| entry.reason == "Wire: it cannot carry it."));
         assert!(Expected::parse("server:\n  - ping\n").is_err());
+        assert!(Expected::parse("server:\n  # It is so.\n  - ping\n").is_err(), "whose is it?");
         assert!(Expected::parse("server: []\n").unwrap().entries.is_empty());
-        assert!(Expected::parse("client:\n").is_err());
+        assert!(Expected::parse("clients:\n").is_err());
     }
 
     #[test]
@@ -198,5 +232,22 @@ server:
         assert!(found[0].contains("tools-list did not run"));
         assert!(found[1].contains("new did not run"));
         assert!(found[2].contains("ping is expected to fail"));
+    }
+
+    #[test]
+    fn what_is_not_scored_may_get_better_but_not_worse() {
+        let recorded = Passed::from([("ping".to_owned(), 1)]);
+        let judged = |statuses: &[Status]| {
+            let checks: Vec<_> = statuses.iter().map(|status| ("ping", *status)).collect();
+            let results = [
+                scenario("tools-list", &[("names", Status::Failure)]),
+                Scenario { scored: false, ..scenario("ping", &checks) },
+            ];
+            let Judgement { faults, notes } = Judgement::of(&results, &Expected::parse(FILE).unwrap(), &recorded);
+            (faults.len(), notes.len())
+        };
+        assert_eq!(judged(&[Status::Success, Status::Skipped]), (0, 0));
+        assert_eq!(judged(&[Status::Success, Status::Success]), (0, 2), "more pass, and the entry is stale");
+        assert_eq!(judged(&[Status::Skipped]), (1, 0));
     }
 }

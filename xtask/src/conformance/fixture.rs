@@ -17,6 +17,7 @@ const INSTALL: Duration = Duration::from_secs(600);
 const OLDEST_NODE: u32 = 22;
 
 /// The installed folder.
+#[derive(Clone)]
 pub(super) struct Fixture {
     folder: PathBuf,
     node: PathBuf,
@@ -75,6 +76,12 @@ impl Fixture {
         let words = [self.node.to_string_lossy(), self.server().to_string_lossy().into_owned().into()];
         let options = ["--stdio", "--era", era.name()];
         words.into_iter().map(|word| word.into_owned()).chain(options.map(str::to_owned)).collect()
+    }
+
+    /// The command, for a shell, that tries toolgate as a client; the suite appends the URL of its server.
+    pub(super) fn upstream_client(&self) -> String {
+        let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+        format!("{} {}", quoted(&self.node), quoted(&self.folder.join("upstream.mjs")))
     }
 
     fn server(&self) -> PathBuf {

@@ -116,6 +116,10 @@ impl Run {
         }
     }
 
+    pub(super) fn is_over_http(&self) -> bool {
+        self.transport() == "http"
+    }
+
     pub(super) fn transport(&self) -> &'static str {
         match self.behind {
             Behind::Fixture | Behind::Toolgate { transport: Transport::Http, .. } => "http",
