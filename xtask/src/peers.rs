@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// Keeps the transcripts and logs here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Goes on with an interrupted run: where there is a transcript already, it counts.
+    #[arg(long, requires = "keep")]
+    resume: bool,
 }
 
 /// Compares the fronts and prints tables.
@@ -132,12 +135,15 @@ impl Run<'_> {
     async fn one(&self, scene: &scenario::Scene, front: Front) -> anyhow::Result<Transcript> {
         let name = |front: Front| format!("{}-{}", scene.scenario, front.slug());
         let folder = self.folder.join(name(front));
+        let out = folder.join("transcript.json");
+        if self.args.resume && out.is_file() {
+            return Transcript::read(&out, scene.scenario, front);
+        }
         let place = scene.place(&folder, front, self.stage, self.python)?;
         let running = front.start(&place, self.toolgate, self.python, scene.scenario).await?;
         let mut command = Command::new(self.python);
         command.arg(stage::fixture("peers/measure.py")).arg(front.adapter()).arg(running.url());
         command.arg("--servers").arg(&place.servers).arg("--plan").arg(&place.plan);
-        let out = folder.join("transcript.json");
         command.arg("--out").arg(&out);
         if front != Front::Direct {
             command.arg("--direct").arg(self.folder.join(name(Front::Direct)).join("transcript.json"));

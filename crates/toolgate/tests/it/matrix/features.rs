@@ -87,11 +87,6 @@ pub(super) const KNOWN_DEFECTS: &[Defect] = &[
         feature: Feature::UrlCompleted,
         is_in: |(client, _), (upstream, _)| client == Revision::V2025_11_25 && upstream == Revision::V2025_11_25,
     },
-    Defect {
-        what: "error -32042 of a legacy upstream reaches modern clients, who do not have it, in the place of a question",
-        feature: Feature::UrlRequired,
-        is_in: |(client, _), (upstream, _)| client == Revision::V2026_07_28 && upstream == Revision::V2025_11_25,
-    },
 ];
 
 // === impl Feature ===
@@ -151,7 +146,9 @@ impl Feature {
             Self::Elicitation => "the upstream asks the person in mid-call, with a form (from 2025-06-18)",
             Self::UrlElicitation => "the upstream sends the person to a page in mid-call (from 2025-11-25)",
             Self::UrlCompleted => "it says that the page was visited (2025-11-25)",
-            Self::UrlRequired => "a call fails until a page was visited (error -32042 of 2025-11-25)",
+            Self::UrlRequired => {
+                "a call fails until a page was visited (error -32042 of 2025-11-25): the client is asked to, and the call is made anew"
+            }
             Self::Refusal => "the client refuses to answer, with a JSON-RPC error (legacy clients)",
             Self::Roots => "the upstream asks for roots in mid-call",
             Self::RootsChanged => "the client says that its roots changed (legacy clients)",
@@ -261,7 +258,7 @@ impl Loss {
                 "Clients before 2025-06-18 have no elicitation. The upstream is told that the client cannot be asked, and the call goes on from there."
             }
             Self::UrlElicitation => {
-                "Clients before 2025-11-25 cannot be sent to a page. The upstream is told that the client cannot be asked; an error that wants a page visited arrives as an error."
+                "Clients before 2025-11-25 cannot be sent to a page. The upstream is told that the client cannot be asked; an error that wants a page visited arrives as an error, without what is to be visited."
             }
             Self::UrlCompleted => "2026-07-28 has no notification of a visited page. That the call goes on says it.",
             Self::Refusal => {
