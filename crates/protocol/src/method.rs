@@ -117,15 +117,17 @@ impl Method {
 
     /// Whether a complete result of it must say how long and for whom it may be kept (`ttlMs`, `cacheScope`).
     pub fn is_cacheable(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Discover
-                | Self::ToolsList
-                | Self::PromptsList
-                | Self::ResourcesList
-                | Self::TemplatesList
-                | Self::ResourcesRead
-        )
+            | Self::ToolsList
+            | Self::PromptsList
+            | Self::ResourcesList
+            | Self::TemplatesList
+            | Self::ResourcesRead => true,
+            // The skills extension (SEP-2640), which is carried as it is.
+            Self::Other(name) => matches!(&**name, "skills/list" | "skills/get" | "resources/directory/read"),
+            _ => false,
+        }
     }
 
     /// Whether it may answer with questions to the client first (multi round-trip requests).

@@ -36,6 +36,8 @@ impl Events {
                     event.kind = kind.to_owned();
                 } else if let Some(id) = line.strip_prefix("id: ") {
                     self.last_id = Some(id.to_owned());
+                } else if let Some(millis) = line.strip_prefix("retry: ") {
+                    millis.parse::<u64>().expect("a time in milliseconds");
                 } else {
                     assert!(line.is_empty() || line.starts_with(':'), "a line that no client expects: {line:?}");
                 }

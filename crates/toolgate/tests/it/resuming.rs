@@ -79,7 +79,7 @@ async fn streams_of_2025_11_25_begin_with_a_place_to_come_back_to() {
         let request = request.body(http_body_util::Full::from(message.to_string())).unwrap();
         word.notify_one();
         let page = client.fetch(request).await;
-        assert_eq!(page.text.starts_with("id: 1-0\ndata: \n\n"), primed, "{revision}: {}", page.text);
+        assert_eq!(page.text.starts_with("id: 1-0\nretry: 1000\ndata: \n\n"), primed, "{revision}: {}", page.text);
         assert!(page.text.contains("id: 1-1\ndata: {"), "{}", page.text);
     }
 }

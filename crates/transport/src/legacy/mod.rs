@@ -8,6 +8,7 @@ mod ask;
 mod handshake;
 mod http;
 mod relay;
+mod result;
 mod resume;
 mod session;
 mod sse;

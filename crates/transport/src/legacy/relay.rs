@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use toolgate_gateway::Request;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
-use toolgate_protocol::meta::{self, Level};
+use toolgate_protocol::meta::Level;
 use toolgate_protocol::{
     Event, Id, Json, Message, Method, Notification, Object, OnDrop, Outcome, Reply, RpcError, code, refusal,
 };
 
+use super::result::as_legacy_result;
 use super::session::{Out, Outlet, Session};
 use crate::modern;
 
@@ -164,19 +165,6 @@ impl Session {
 /// The `uri` of a subscription.
 pub(super) fn uri(params: &Object) -> Result<String, RpcError> {
     params.string("uri").ok_or_else(|| RpcError::new(code::INVALID_PARAMS, "`uri` must be a string"))
-}
-
-/// Takes out what only the modern era has.
-fn as_legacy_result(method: &Method, mut result: Object) -> Json {
-    result.remove("resultType");
-    if method.is_cacheable() {
-        result.remove("ttlMs");
-        result.remove("cacheScope");
-    }
-    meta::edit(&mut result, |meta| {
-        meta.remove(meta::SERVER_INFO);
-    });
-    result.to_json()
 }
 
 /// Puts an error into the words of the legacy era, which knows none of the codes from -32020 on.

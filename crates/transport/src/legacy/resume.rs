@@ -23,6 +23,8 @@ use crate::body;
 
 /// A stream that nobody reads is kept for so long.
 const KEPT_FOR: Duration = Duration::from_secs(300);
+/// How long a client waits before it comes back.
+const RETRY: Duration = Duration::from_secs(1);
 /// Events that are kept of one stream, and their bytes; the newest is kept whatever its size.
 const MOST_EVENTS: usize = 64;
 const MOST_BYTES: usize = 256 << 10;
@@ -203,9 +205,9 @@ impl Kept {
     }
 }
 
-/// An event that only says where the stream is.
+/// An event that only says where the stream is, and when to come back to it.
 fn primer(stream: u64) -> Bytes {
-    sse::encode_as(None, Some(&id(stream, 0)), b"")
+    format!("id: {}\nretry: {}\ndata: \n\n", id(stream, 0), RETRY.as_millis()).into()
 }
 
 fn id(stream: u64, seq: u64) -> String {

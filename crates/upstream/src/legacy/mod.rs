@@ -87,13 +87,13 @@ pub(crate) struct Surroundings {
 }
 
 /// The parameters of `initialize`. A shared connection declares what some client may have; a question to one that has not
-/// is refused on its behalf.
+/// is refused on its behalf. There is nothing true to tell of changes of roots that many clients have.
 pub(crate) fn initialize_params() -> Object {
     Object::new()
         .with("protocolVersion", Json::string(Revision::LATEST_LEGACY.as_str()))
         .with(
             "capabilities",
-            Json::literal(r#"{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}"#),
+            Json::literal(r#"{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},"roots":{}}"#),
         )
         .with(
             "clientInfo",

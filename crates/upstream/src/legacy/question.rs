@@ -57,7 +57,13 @@ impl Abilities {
     /// Whether the client can be asked this; if not, the answer that it would give itself.
     pub(super) fn allow(&self, method: &Method, params: &Object) -> Result<(), RpcError> {
         let what = match method {
-            Method::Sample if self.has("sampling") => return Ok(()),
+            Method::Sample if self.has("sampling") => {
+                let has_tools = || self.0.child("sampling").is_some_and(|sampling| is_set(sampling.get("tools")));
+                if (params.get("tools").is_none() && params.get("toolChoice").is_none()) || has_tools() {
+                    return Ok(());
+                }
+                "sampling with tools"
+            }
             Method::RootsList if self.has("roots") => return Ok(()),
             Method::Elicit if params.string("mode").as_deref() == Some("url") => {
                 if self.0.child("elicitation").is_some_and(|elicitation| is_set(elicitation.get("url"))) {
@@ -110,6 +116,8 @@ mod tests {
             (r#"{"elicitation":{}}"#, Method::Elicit, r#"{"mode":"url"}"#, false),
             (r#"{"elicitation":{"url":{}}}"#, Method::Elicit, r#"{"mode":"url"}"#, true),
             (r#"{"sampling":{}}"#, Method::Sample, "{}", true),
+            (r#"{"sampling":{}}"#, Method::Sample, r#"{"tools":[]}"#, false),
+            (r#"{"sampling":{"tools":{}}}"#, Method::Sample, r#"{"tools":[]}"#, true),
             (r#"{"roots":{}}"#, Method::Sample, "{}", false),
             (r#"{"roots":{"listChanged":true}}"#, Method::RootsList, "{}", true),
             ("{}", Method::RootsList, "{}", false),

@@ -4,6 +4,7 @@
 //! A stream that breaks off is resumed where it stopped if the server numbered its events. A session that the server has
 //! forgotten ends the link: requests rejected for that reason did not run, and are sent again on the next one.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use toolgate_protocol::{Message, Outcome, Revision};
+use toolgate_protocol::{Json, Message, Outcome, Revision};
 
 use crate::config::Backoff;
 use crate::error::Failure;
@@ -23,6 +24,8 @@ use crate::flight::{Flight, Seat};
 use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, SESSION, is_message};
 use crate::mux::House;
 
+/// The most messages in one batch.
+const BATCH: usize = 1024;
 /// For a message that nobody waits for.
 const PUSH: Duration = Duration::from_secs(10);
 /// Such messages at a time; an upstream that asks without end is not answered without end.
@@ -61,6 +64,8 @@ pub(crate) enum Opened {
 pub(crate) struct PostStream {
     session: Arc<Session>,
     state: StreamState,
+    /// Of a batch, what was not given yet (2025-03-26).
+    batch: VecDeque<Message>,
     last_id: Option<String>,
     retry: Duration,
 }
@@ -232,13 +237,15 @@ impl Session {
             if !is_message {
                 continue;
             }
-            let Ok(message) = Message::parse_within(event.data, self.endpoint.depth()) else {
+            let Ok(messages) = messages(event.data, self.endpoint.depth()) else {
                 tracing::debug!("an event that is no MCP message was skipped");
                 continue;
             };
             let house = self.house.get().and_then(Weak::upgrade);
-            if let (Some(unclaimed), Some(house)) = (self.flight.route(message), house) {
-                house.receive(unclaimed);
+            for message in messages {
+                if let (Some(unclaimed), Some(house)) = (self.flight.route(message), &house) {
+                    house.receive(unclaimed);
+                }
             }
         }
     }
@@ -275,16 +282,38 @@ impl Session {
     }
 }
 
+/// The messages of an event: one, or a batch of revision 2025-03-26.
+fn messages(text: Bytes, depth: usize) -> Result<VecDeque<Message>, Failure> {
+    let garbage = || Failure::Garbage("an event is no JSON-RPC message".into());
+    if !text.trim_ascii_start().starts_with(b"[") {
+        return Message::parse_within(text, depth).map(|message| [message].into()).map_err(|_| garbage());
+    }
+    let elements = Json::parse_within(text, depth).and_then(|json| json.array()).map_err(|_| garbage())?;
+    if elements.len() > BATCH {
+        return Err(Failure::Garbage(format!("a batch has more than {BATCH} messages")));
+    }
+    elements.iter().map(|element| Message::from_json(element).map_err(|_| garbage())).collect()
+}
+
 // === impl PostStream ===
 
 impl PostStream {
     fn new(session: &Arc<Session>, events: Box<EventStream>) -> Self {
-        Self { session: session.clone(), state: StreamState::Reading(events), last_id: None, retry: RETRY }
+        Self {
+            session: session.clone(),
+            state: StreamState::Reading(events),
+            batch: VecDeque::new(),
+            last_id: None,
+            retry: RETRY,
+        }
     }
 
     /// The next message. May be dropped in mid-wait without losing anything.
     pub(crate) async fn next(&mut self) -> Result<Message, Failure> {
         loop {
+            if let Some(message) = self.batch.pop_front() {
+                return Ok(message);
+            }
             let events = match &mut self.state {
                 StreamState::Reading(events) => events,
                 StreamState::Resuming(resuming) => {
@@ -305,9 +334,8 @@ impl PostStream {
                     if !is_message {
                         continue;
                     }
-                    let depth = self.session.endpoint.depth();
-                    return Message::parse_within(event.data, depth)
-                        .map_err(|_| Failure::Garbage("an event is no JSON-RPC message".into()));
+                    self.batch = messages(event.data, self.session.endpoint.depth())?;
+                    continue;
                 }
                 Ok(None) => Failure::Closed("its event stream ended without an answer".into()),
                 Err(failure @ Failure::Closed(_)) => failure,
