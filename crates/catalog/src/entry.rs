@@ -6,6 +6,7 @@ use toolgate_protocol::header::{self, ParamHeader};
 use toolgate_protocol::{Json, Kind, Subject};
 
 use crate::template::Template;
+use crate::ui;
 
 /// One entry of the catalog.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Entry {
     pub(crate) native_definition: Json,
     /// The arguments that a modern client repeats in headers.
     pub(crate) param_headers: Vec<ParamHeader>,
+    /// For tools: the page they bring along, by the URI that clients know.
+    pub(crate) page: Option<Arc<str>>,
     /// For templates: which URIs it makes.
     pub(crate) template: Option<Template>,
 }
@@ -27,13 +30,18 @@ pub struct Entry {
 // === impl Entry ===
 
 impl Entry {
-    pub(crate) fn new(subject: Subject, public: Arc<str>, native_definition: &Json) -> Self {
-        let definition = if public == subject.native {
+    /// An entry of this public name. `page` is the page that its definition names, by the URI that clients know.
+    pub(crate) fn new(subject: Subject, public: Arc<str>, page: Option<Arc<str>>, native_definition: &Json) -> Self {
+        let renamed = page.as_ref().filter(|page| ui::page(native_definition).as_deref() != Some(&***page));
+        let definition = if public == subject.native && renamed.is_none() {
             native_definition.clone()
         } else {
             match native_definition.object() {
                 Ok(mut object) => {
                     object.set(subject.kind.name_member(), Json::string(&public));
+                    if let Some(page) = renamed {
+                        ui::name_page(&mut object, page);
+                    }
                     object.to_json()
                 }
                 Err(_) => native_definition.clone(),
@@ -43,6 +51,14 @@ impl Entry {
             (subject.kind == Kind::Tool).then(|| definition.object().ok()?.get("inputSchema").cloned()).flatten();
         let param_headers = schema.and_then(|schema| header::param_headers(&schema).ok()).unwrap_or_default();
         let template = (subject.kind == Kind::Template).then(|| Template::new(&subject.native));
-        Self { subject, public, definition, native_definition: native_definition.clone(), param_headers, template }
+        Self {
+            subject,
+            public,
+            definition,
+            native_definition: native_definition.clone(),
+            param_headers,
+            page,
+            template,
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+mod apps;
 mod bad_input;
 mod calls;
 mod commands;
