@@ -11,6 +11,7 @@ mod calls;
 mod commands;
 mod commands_search;
 mod hanging;
+mod healing;
 mod isolation;
 mod lists;
 mod many;
