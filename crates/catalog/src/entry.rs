@@ -6,6 +6,7 @@ use toolgate_protocol::header::{self, ParamHeader};
 use toolgate_protocol::{Json, Kind, Subject};
 
 use crate::template::Template;
+use crate::ui;
 
 /// One entry of the catalog.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Entry {
     pub(crate) param_headers: Vec<ParamHeader>,
     /// For tools that run as a task of 2025-11-25 only. The gateway sees these through, so that clients need not know.
     pub(crate) as_task: bool,
+    /// For tools: the page they bring along, by the URI that clients know.
+    pub(crate) page: Option<Arc<str>>,
     /// For templates: which URIs it makes.
     pub(crate) template: Option<Template>,
 }
@@ -29,13 +32,18 @@ pub struct Entry {
 // === impl Entry ===
 
 impl Entry {
-    pub(crate) fn new(subject: Subject, public: Arc<str>, native_definition: &Json) -> Self {
+    /// An entry of this public name. `page` is the page that its definition names, by the URI that clients know.
+    pub(crate) fn new(subject: Subject, public: Arc<str>, page: Option<Arc<str>>, native_definition: &Json) -> Self {
         let as_task = subject.kind == Kind::Tool && needs_task(native_definition);
-        let is_changed = public != subject.native || as_task;
+        let renamed = page.as_ref().filter(|page| ui::page(native_definition).as_deref() != Some(&***page));
+        let is_changed = public != subject.native || as_task || renamed.is_some();
         let definition = match is_changed.then(|| native_definition.object()) {
             Some(Ok(mut object)) => {
                 if public != subject.native {
                     object.set(subject.kind.name_member(), Json::string(&public));
+                }
+                if let Some(page) = renamed {
+                    ui::name_page(&mut object, page);
                 }
                 if as_task {
                     object.remove(EXECUTION);
@@ -55,6 +63,7 @@ impl Entry {
             native_definition: native_definition.clone(),
             param_headers,
             as_task,
+            page,
             template,
         }
     }

@@ -18,6 +18,7 @@ mod snapshot;
 mod status;
 mod task;
 mod template;
+mod ui;
 mod view;
 
 pub use catalog::{Catalog, Config, Member, Permits};

@@ -78,6 +78,7 @@ impl Route {
     /// Sends a request there, under the native name.
     pub async fn send(&self, method: Method, mut params: Object) -> Reply {
         let public = params.get("requestState").is_some().then(|| params.clone());
+        let asked_uri = (method == Method::ResourcesRead).then(|| params.string("uri")).flatten();
         self.use_native_name(&method, &mut params);
         if self.entry.as_ref().is_some_and(|entry| entry.as_task) && params.get("task").is_none() {
             params.set("task", Json::literal("{}"));
@@ -122,7 +123,11 @@ impl Route {
             let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
             let longest = upstream.limits().parked_for;
             let is_parked = |handle: &str| upstream.has_parked(handle).then_some(longest);
-            outcome.map(|result| handles.seal_task(&subject, &caller, handles.seal(owner, result, is_parked)))
+            let result = handles.seal_task(&subject, &caller, handles.seal(owner, outcome?, is_parked));
+            Ok(match asked_uri.filter(|uri| **uri != *subject.native) {
+                Some(public) => under_public_uri(result, &subject.native, &public),
+                None => result,
+            })
         })
     }
 
@@ -171,4 +176,20 @@ impl Route {
     pub async fn watch(&self) -> Result<Watch, RpcError> {
         self.upstream.watch(&self.subject.native).await
     }
+}
+
+/// The contents of a resource under the URI that it was asked for by.
+fn under_public_uri(result: Json, native: &str, public: &str) -> Json {
+    let Ok(mut object) = result.object() else { return result };
+    let Some(Ok(contents)) = object.get("contents").map(Json::array) else { return result };
+    let renamed = contents.into_iter().map(|content| match content.object() {
+        Ok(mut fields) if fields.string("uri").as_deref() == Some(native) => {
+            fields.set("uri", Json::string(public));
+            fields.to_json()
+        }
+        _ => content,
+    });
+    let renamed: Vec<Json> = renamed.collect();
+    object.set("contents", Json::array_of(&renamed));
+    object.to_json()
 }

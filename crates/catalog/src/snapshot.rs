@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use toolgate_protocol::{Era, Kind, Subject, UpstreamName};
+use toolgate_protocol::{Era, Json, Kind, Subject, UpstreamName};
 
 use crate::entry::Entry;
 use crate::naming::{self, Naming};
 use crate::offer::Offer;
+use crate::ui::{self, Pages};
 
 /// All entries of all upstreams at one moment.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Snapshot {
     prompts: Shelved,
     resources: Shelved,
     templates: Shelved,
+    pages: Pages,
 }
 
 /// The entries of one kind, in order and by public name.
@@ -44,20 +46,29 @@ impl Snapshot {
     ) -> Self {
         let version = before.map_or(1, |before| before.version + 1);
         let mut snapshot = Self { version, offers, ..Self::default() };
-        for kind in Kind::ALL {
+        let mut pages = Pages::default();
+        // Resources before the tools that name some.
+        for kind in [Kind::Resource, Kind::Template, Kind::Prompt, Kind::Tool] {
             let mut shelved = Shelved::default();
             for (upstream, offer) in &snapshot.offers {
                 let Some(offer) = offer else { continue };
                 for (native, definition) in &offer.list(kind).entries {
                     let subject = Subject { upstream: upstream.clone(), kind, native: native.clone() };
                     let public = shelved.public_name(&subject, naming);
+                    let page = (kind == Kind::Tool && naming != Naming::Transparent)
+                        .then(|| page_of(&mut pages, &snapshot.resources, &subject, definition))
+                        .flatten();
                     let known = before.and_then(|before| before.of(kind).by_native(upstream, native));
-                    let same = known.filter(|entry| entry.public == public && entry.native_definition == *definition);
-                    shelved.add(same.cloned().unwrap_or_else(|| Arc::new(Entry::new(subject, public, definition))));
+                    let same = known.filter(|entry| {
+                        entry.public == public && entry.page == page && entry.native_definition == *definition
+                    });
+                    shelved
+                        .add(same.cloned().unwrap_or_else(|| Arc::new(Entry::new(subject, public, page, definition))));
                 }
             }
             *snapshot.of_mut(kind) = shelved;
         }
+        snapshot.pages = pages;
         snapshot
     }
 
@@ -101,6 +112,9 @@ impl Snapshot {
                 return Some(own(upstream, native));
             }
         }
+        if let Some(owner) = self.pages.owner(uri) {
+            return Some(own(owner, uri));
+        }
         let fitting = self.templates.entries.iter().filter_map(|entry| {
             let template = entry.template.as_ref()?;
             template.matches(uri).then_some((template.literal_len(), entry))
@@ -143,6 +157,15 @@ impl Snapshot {
             .flat_map(|(_, offer)| offer)
             .all(|offer| offer.list(kind).entries.is_empty() || (offer.era == Era::Modern && offer.list(kind).public))
     }
+}
+
+/// The URI by which clients know the page that a tool names, if it names one.
+fn page_of(pages: &mut Pages, resources: &Shelved, tool: &Subject, definition: &Json) -> Option<Arc<str>> {
+    let native = ui::page(definition)?;
+    Some(match resources.by_native(&tool.upstream, &native) {
+        Some(listed) => listed.public.clone(),
+        None => pages.add(tool, &native, resources.get(&native).is_some()),
+    })
 }
 
 // === impl Shelved ===

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::Era;
-use crate::script::{Asked, Play};
+use crate::script::{Asked, Play, Script};
 use crate::wait::soon;
 
 /// An upstream that plays a script, until dropped.
@@ -161,6 +161,21 @@ impl Upstream {
             // An aborted task says so; what matters is that its socket is closed.
             let _ = server.await;
         }
+    }
+
+    /// Ends, and another server takes its place at the same address.
+    pub async fn replaced_by(&self, script: Script) -> Self {
+        self.go_down().await;
+        let upstream = Self {
+            play: Play::of(script),
+            address: self.address,
+            way: self.way,
+            server: Mutex::default(),
+            sessions: Arc::default(),
+            pids: Arc::new(watch::Sender::new(Vec::new())),
+        };
+        upstream.serve().await;
+        upstream
     }
 
     /// Takes connections again, where it did before.

@@ -237,6 +237,14 @@ impl Answer {
         }
     }
 
+    /// Whether it answers a request by its id, which whoever has not looked at the request does not know.
+    pub(crate) fn names_a_request(&self, depth: usize) -> bool {
+        matches!(
+            self.message(depth),
+            Some(Message::Response(response)) if response.id.as_ref().is_some_and(|id| id.as_u64().is_some())
+        )
+    }
+
     /// Whether the body has one of these words in it, written in lower case here.
     pub(crate) fn says(&self, words: &[&str]) -> bool {
         let (Body::Json(text) | Body::Other(_, text)) = &self.body else { return false };

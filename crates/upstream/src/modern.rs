@@ -298,6 +298,11 @@ impl ModernHttp {
         }
         let outcome = answer.outcome(id, self.endpoint.depth());
         match (outcome, answer.status.as_u16()) {
+            // A server of the other era has taken its place: this one would know whose request it is.
+            (Some(Err(error)), 400 | 404) if !answer.names_a_request(self.endpoint.depth()) && !is_modern(&error) => {
+                self.lost.cancel();
+                Err(Failure::NotTaken("it does not speak the revision any more that it did".into()))
+            }
             (Some(outcome), status) if !matches!(status, 300..=399 | 401 | 403) => Ok(Posted::Outcome(outcome)),
             (_, 200..300) if matches!(answer.body, Body::Json(_)) => {
                 Err(Failure::Garbage("its JSON is no answer to the request".into()))
@@ -334,6 +339,11 @@ impl ModernHttp {
             }
         }
     }
+}
+
+/// Whether only a modern server has such an error.
+fn is_modern(error: &RpcError) -> bool {
+    matches!(error.code, code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_REVISION)
 }
 
 fn value(text: &str) -> Result<HeaderValue, Failure> {

@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+mod apps;
 mod bad_input;
 mod calls;
 mod commands;
 mod commands_search;
 mod hanging;
+mod healing;
 mod isolation;
 mod lists;
 mod many;

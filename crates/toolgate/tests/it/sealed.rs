@@ -296,6 +296,18 @@ async fn a_legacy_client_that_cancels_in_mid_question_frees_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_legacy_client_that_ends_its_session_in_mid_question_frees_the_upstream() {
+    let upstream = asking(Era::Legacy).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = Client::of(gate.url(), Era::Legacy).can("elicitation", ELICIT, Answer::Result(answer())).open().await;
+    let mut exchange = client.start_call("up__ask", json!({})).await;
+    assert_eq!(exchange.expect_next().await["method"], ELICIT);
+    assert_eq!(client.end().await.status, 200);
+    let call = upstream.heard("tools/call ask").await;
+    upstream.gave_up(&call.id).await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_dies_while_a_call_waits_is_named() {
     let upstream = asking(Era::Legacy).quick_tool("die", Call::break_off).over_stdio().await;
     let gate = Gate::of("up", &upstream).start().await;

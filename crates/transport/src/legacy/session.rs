@@ -159,6 +159,14 @@ impl Session {
         }
     }
 
+    /// The client is gone for good: nothing that runs is wanted any more.
+    pub(crate) fn cancel_all(&self) {
+        let running = std::mem::take(&mut *lock(&self.running));
+        for cancel in running.into_values() {
+            let _ = cancel.send(());
+        }
+    }
+
     /// A new question to the client: its id, and where its answer will come.
     pub(crate) fn expect_answer(&self) -> (u64, oneshot::Receiver<Outcome>) {
         let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
@@ -286,7 +294,8 @@ impl Sessions {
 
     /// Ends it; false when there is none.
     pub(crate) fn end(&self, id: &str) -> bool {
-        lock(&self.by_id).remove(id).is_some()
+        let ended = lock(&self.by_id).remove(id);
+        ended.inspect(|session| session.cancel_all()).is_some()
     }
 
     /// Ends those unused for too long.

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use toolgate_protocol::{Json, Message, Outcome, Revision};
+use toolgate_protocol::{Json, Message, Outcome, Revision, code};
 
 use crate::config::Backoff;
 use crate::error::Failure;
@@ -148,6 +148,13 @@ impl Session {
             return Err(Failure::NotTaken("it has forgotten the session".into()));
         }
         let outcome = answer.outcome(seat.id(), self.endpoint.depth());
+        if let (400, Some(Err(error))) = (answer.status.as_u16(), &outcome)
+            && error.code == code::UNSUPPORTED_REVISION
+        {
+            // A modern server has taken its place, and has not looked at the request.
+            self.lost.cancel();
+            return Err(Failure::NotTaken("it does not speak the revision any more that it did".into()));
+        }
         match (outcome, answer.status.as_u16(), answer.body) {
             (_, _, Body::Events(events)) => Ok(Opened::Events(PostStream::new(self, events))),
             (Some(outcome), status, _) if !matches!(status, 300..=399 | 401 | 403) => Ok(Opened::Outcome(outcome)),
@@ -257,10 +264,7 @@ impl Session {
         if !self.has_id || !matches!(status, 400 | 404) {
             return false;
         }
-        let names_request = matches!(
-            answer.message(self.endpoint.depth()),
-            Some(Message::Response(response)) if response.id.as_ref().is_some_and(|id| id.as_u64().is_some())
-        );
+        let names_request = answer.names_a_request(self.endpoint.depth());
         !names_request && (status == 404 || answer.says(&["session", "not initialized"]))
     }
 
