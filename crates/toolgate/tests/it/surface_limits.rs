@@ -106,8 +106,8 @@ async fn monstrous_tools_are_found_described_and_called() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_tools_are_listed_searched_and_called() {
-    const TOOLS: usize = 100_000;
+async fn tens_of_thousands_of_tools_are_listed_searched_and_called() {
+    const TOOLS: usize = 40_000;
     let kinds = ["river", "mountain", "harbour", "island", "forest", "desert", "glacier", "volcano"];
     let definitions = (0..TOOLS).map(|nth| {
         let kind = kinds[nth % kinds.len()];
@@ -118,8 +118,8 @@ async fn a_hundred_thousand_tools_are_listed_searched_and_called() {
         Gate::of("up", &upstream).config("limits: {entries: 200000, response: 64MiB}").start().await.settled().await;
     let client = gate.modern().await;
     assert_eq!(client.tools().await.len(), 3, "so many are not listed by default");
-    let found = client.call("search_tools", json!({"queries": ["volcano 99999", "the glaciers"]})).await.unwrap();
-    assert_eq!(found["structuredContent"]["groups"][0]["tools"][0]["name"], "up__volcano_99999");
+    let found = client.call("search_tools", json!({"queries": ["volcano 39999", "the glaciers"]})).await.unwrap();
+    assert_eq!(found["structuredContent"]["groups"][0]["tools"][0]["name"], "up__volcano_39999");
     assert_eq!(found["structuredContent"]["groups"][1]["matches"], TOOLS / kinds.len());
     assert_eq!(found["structuredContent"]["total"], TOOLS + 1);
     assert_eq!(client.text("call_tool", json!({"name": "up__echo", "arguments": {"text": "hi"}})).await, "hi");
