@@ -28,6 +28,7 @@ pub(super) async fn check(cell: &Cell) -> Expected {
         Feature::Logging => logging(cell).await,
         Feature::Subscription => subscription(cell).await,
         Feature::Sampling => sampling(cell).await,
+        Feature::SamplingTools => return sampling_tools(cell).await,
         Feature::Elicitation => return elicitation(cell).await,
         Feature::UrlElicitation => return url_elicitation(cell).await,
         Feature::UrlCompleted => return url_completed(cell).await,
@@ -234,11 +235,26 @@ async fn sampling(cell: &Cell) {
     assert_eq!(asked[0].params, params);
 }
 
+async fn sampling_tools(cell: &Cell) -> Expected {
+    let result = cell.result("sample_tools").await;
+    let asked = cell.notes("sampling/createMessage");
+    let Some(asked) = asked.first() else {
+        // The upstream asks for what was declared to it only.
+        assert!(text_of(&result) == "no tools" || is_refusal(&result), "{result}");
+        return Expected::Lost(Loss::SamplingTools);
+    };
+    assert_eq!(asked.params["tools"][0]["name"], "look");
+    let told: Value = serde_json::from_str(&text_of(&result)).unwrap();
+    assert_eq!(told["content"], json!([{"type": "tool_use", "id": "1", "name": "look", "input": {}}]));
+    assert_eq!(told["stopReason"], "toolUse");
+    Expected::Works
+}
+
 async fn elicitation(cell: &Cell) -> Expected {
     let result = cell.result("elicit").await;
     let asked = cell.notes("elicitation/create");
     if asked.is_empty() {
-        assert_refused(&result);
+        assert!(is_refusal(&result), "{result}");
         return Expected::Lost(Loss::Elicitation);
     }
     assert_eq!(asked.len(), 1, "{asked:?}");
@@ -249,18 +265,17 @@ async fn elicitation(cell: &Cell) -> Expected {
     Expected::Works
 }
 
-/// A call whose question could not be asked ends as a failed tool, or with what the upstream made of it.
-fn assert_refused(result: &Value) {
+/// Whether a call whose question could not be asked says so, as a failed tool or with what the upstream made of it.
+fn is_refusal(result: &Value) -> bool {
     let text = text_of(result);
-    let is_told = text.contains("does not support") || text.contains("did not declare");
-    assert!(is_told, "{result}");
+    text.contains("does not support") || text.contains("did not declare")
 }
 
 async fn url_elicitation(cell: &Cell) -> Expected {
     let result = cell.result("elicit_url").await;
     let asked = cell.notes("elicitation/create");
     if asked.is_empty() {
-        assert_refused(&result);
+        assert!(is_refusal(&result), "{result}");
         return Expected::Lost(Loss::UrlElicitation);
     }
     assert_eq!(asked.len(), 1, "{asked:?}");
@@ -278,7 +293,7 @@ async fn url_completed(cell: &Cell) -> Expected {
     let completed = cell.notes("notifications/elicitation/complete");
     match (asked.first(), completed.first()) {
         (None, None) => {
-            assert_refused(&result);
+            assert!(is_refusal(&result), "{result}");
             Expected::Lost(Loss::UrlElicitation)
         }
         (Some(_), None) if cell.client_is(Era::Modern) => Expected::Lost(Loss::UrlCompleted),

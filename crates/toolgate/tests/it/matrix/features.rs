@@ -25,6 +25,7 @@ pub(super) enum Feature {
     ListChanged,
     Subscription,
     Sampling,
+    SamplingTools,
     Elicitation,
     UrlElicitation,
     UrlCompleted,
@@ -56,6 +57,7 @@ pub(super) enum Loss {
     StructuredContent,
     StructuredOfAnyKind,
     LogsUnasked,
+    SamplingTools,
     Elicitation,
     UrlElicitation,
     UrlCompleted,
@@ -71,28 +73,16 @@ pub(super) struct Defect {
 }
 
 /// Faults of the gateway that wait for their repair. Take an entry out with its repair.
-pub(super) const KNOWN_DEFECTS: &[Defect] = &[
-    Defect {
-        what: "an `outputSchema` or `structuredContent` that is no object reaches legacy clients, whose SDKs refuse the whole list or result",
-        feature: Feature::StructuredOfAnyKind,
-        is_in: |(client, _), (upstream, _)| client < Revision::V2026_07_28 && upstream == Revision::V2026_07_28,
-    },
-    Defect {
-        what: "a batch in an event of a streamable HTTP upstream of 2025-03-26 is taken for garbage",
-        feature: Feature::Batches,
-        is_in: |_, upstream| upstream == (Revision::V2025_03_26, Way::Http),
-    },
-    Defect {
-        what: "`notifications/elicitation/complete` does not pass between legacy sides, and the `elicitationId` is not the upstream's",
-        feature: Feature::UrlCompleted,
-        is_in: |(client, _), (upstream, _)| client == Revision::V2025_11_25 && upstream == Revision::V2025_11_25,
-    },
-];
+pub(super) const KNOWN_DEFECTS: &[Defect] = &[Defect {
+    what: "`notifications/elicitation/complete` does not pass between legacy sides, and the `elicitationId` is not the upstream's",
+    feature: Feature::UrlCompleted,
+    is_in: |(client, _), (upstream, _)| client == Revision::V2025_11_25 && upstream == Revision::V2025_11_25,
+}];
 
 // === impl Feature ===
 
 impl Feature {
-    pub(super) const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Tools,
         Self::Errors,
         Self::Content,
@@ -108,6 +98,7 @@ impl Feature {
         Self::ListChanged,
         Self::Subscription,
         Self::Sampling,
+        Self::SamplingTools,
         Self::Elicitation,
         Self::UrlElicitation,
         Self::UrlCompleted,
@@ -143,6 +134,7 @@ impl Feature {
             Self::ListChanged => "changes of the lists of tools, prompts and resources",
             Self::Subscription => "a watched resource changes, and is watched no longer",
             Self::Sampling => "the upstream asks for a sample in mid-call",
+            Self::SamplingTools => "the same, with tools that the model may use (from 2025-11-25)",
             Self::Elicitation => "the upstream asks the person in mid-call, with a form (from 2025-06-18)",
             Self::UrlElicitation => "the upstream sends the person to a page in mid-call (from 2025-11-25)",
             Self::UrlCompleted => "it says that the page was visited (2025-11-25)",
@@ -168,6 +160,7 @@ impl Feature {
             self,
             Self::Logging
                 | Self::Sampling
+                | Self::SamplingTools
                 | Self::Elicitation
                 | Self::UrlElicitation
                 | Self::UrlCompleted
@@ -203,6 +196,7 @@ impl Feature {
             Self::StructuredOfAnyKind => since(V2026_07_28, Loss::StructuredOfAnyKind),
             Self::LoggingUnasked if modern_upstream => Expected::Absent,
             Self::LoggingUnasked if modern_client => Expected::Lost(Loss::LogsUnasked),
+            Self::SamplingTools => since(V2025_11_25, Loss::SamplingTools),
             Self::Elicitation => since(V2025_06_18, Loss::Elicitation),
             Self::UrlElicitation => since(V2025_11_25, Loss::UrlElicitation),
             Self::UrlCompleted if modern_client => only(upstream == V2025_11_25, Expected::Lost(Loss::UrlCompleted)),
@@ -222,11 +216,12 @@ impl Feature {
 // === impl Loss ===
 
 impl Loss {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::ContentKinds,
         Self::StructuredContent,
         Self::StructuredOfAnyKind,
         Self::LogsUnasked,
+        Self::SamplingTools,
         Self::Elicitation,
         Self::UrlElicitation,
         Self::UrlCompleted,
@@ -253,6 +248,9 @@ impl Loss {
             }
             Self::LogsUnasked => {
                 "A modern client gets log messages in the answer to a request that asks for them, and nowhere else. A message of no request has nobody who asked."
+            }
+            Self::SamplingTools => {
+                "Clients before 2025-11-25 know no tools in a request for a sample. The upstream is told that this client cannot have them, and asks without or not at all."
             }
             Self::Elicitation => {
                 "Clients before 2025-06-18 have no elicitation. The upstream is told that the client cannot be asked, and the call goes on from there."

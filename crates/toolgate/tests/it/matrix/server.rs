@@ -46,13 +46,13 @@ pub(super) fn definitions(list: &str, revision: Revision, name: &str, watched: &
 fn tools(revision: Revision) -> Vec<String> {
     let plain = [
         "kinds",
-        "shape",
         "no",
         "error",
         "count",
         "hang",
         "log",
         "sample",
+        "sample_tools",
         "elicit",
         "elicit_url",
         "need_url",
@@ -148,6 +148,7 @@ pub(super) fn script(revision: Revision, name: &str, watched: &[String]) -> Scri
             });
             question(call, "sampling/createMessage", params).await;
         })
+        .on("tools/call sample_tools", sample_with_tools)
         .on("tools/call elicit", async |call: Call| {
             let mark = call.argument("mark");
             let schema = json!({"type": "object", "properties": {"told": {"type": "string"}}, "required": ["told"]});
@@ -251,6 +252,22 @@ async fn put(call: &Call, method: &str, params: Value) -> Option<Value> {
             Some(answer.clone())
         }
     }
+}
+
+/// Asks for a sample with tools, if the client was declared to have them.
+async fn sample_with_tools(call: Call) {
+    let has_tools = |capabilities: &Value| capabilities["sampling"]["tools"].is_object();
+    let declared = match call.is_modern() {
+        true => has_tools(&call.params["_meta"]["io.modelcontextprotocol/clientCapabilities"]),
+        false => call.times(|asked| asked.method == "initialize" && has_tools(&asked.params["capabilities"])) > 0,
+    };
+    if !declared {
+        return call.text("no tools");
+    }
+    let message = json!({"role": "user", "content": {"type": "text", "text": call.argument("mark")}});
+    let tool = json!({"name": "look", "inputSchema": {"type": "object"}});
+    let params = json!({"messages": [message], "maxTokens": 5, "tools": [tool], "toolChoice": {"mode": "required"}});
+    question(call, "sampling/createMessage", params).await;
 }
 
 /// Asks to visit a page; a legacy server says when that was done.
