@@ -4,6 +4,7 @@
 //! carries out the same plan twice removed: once by a raw client of ours straight on every server (the baseline), and
 //! once by itself through toolgate. Whatever it is shown and answered must equal the baseline, names aside. Extra
 //! entries are no fault (some servers offer more to a client that can do more); missing or altered ones are.
+//! Beside that plan, each client that can be asked something calls the tools that ask ([`questions`]), of servers of both eras.
 //!
 //! The story of a run: [`fixtures`] are installed, [`baseline`] asks every server directly, [`servers`] starts what has
 //! to listen and toolgate in front of it, [`roster`] starts every client, [`judge`] compares, [`report`] prints.
@@ -13,6 +14,7 @@ mod fixtures;
 mod judge;
 mod plan;
 mod process;
+mod questions;
 mod report;
 mod roster;
 mod servers;

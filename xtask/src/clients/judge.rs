@@ -2,6 +2,7 @@
 
 use super::baseline::Baseline;
 use super::plan::{Front, Places, Plan, Server, Upstream};
+use super::questions::{self, Ask};
 use super::roster::{Client, Progress};
 use super::values::{Lens, differences, moved_uri, settled, settled_result};
 use serde_json::{Value, json};
@@ -37,6 +38,10 @@ pub(super) struct Verdict {
     /// Prompts got, resources read, arguments completed.
     pub(super) reads: Score,
     pub(super) progress: Score,
+    /// Calls in whose middle the client was asked something.
+    pub(super) answers: Score,
+    /// What its library has no callback for, so that such a call must be refused.
+    pub(super) unasked: Vec<Ask>,
     /// What is wrong; a good run has none.
     pub(super) differences: Vec<String>,
 }
@@ -73,6 +78,7 @@ pub(super) fn judge(
     judge.reads();
     judge.progress();
     judge.agent();
+    judge.answers();
     judge.verdict
 }
 
@@ -165,11 +171,15 @@ impl Judge<'_> {
         self.lens(upstream).moved.map_or_else(|| uri.to_owned(), |upstream| moved_uri(upstream, uri))
     }
 
-    /// A definition as clients of this era are shown it: `execution` says how legacy tasks work, and only there.
+    /// A definition as clients of this era are shown it: `execution` says how legacy tasks work, and only there. A tool that
+    /// works as a task only is shown as one like any other, because toolgate sees the task through.
     fn definition(&self, entry: &Value) -> Value {
         let mut entry = settled(entry.clone());
-        if let Some(members) = entry.as_object_mut().filter(|_| self.verdict.era == "modern") {
-            members.remove("execution");
+        if let Some(members) = entry.as_object_mut() {
+            let is_task_only = members.get("execution") == Some(&json!({"taskSupport": "required"}));
+            if is_task_only || self.verdict.era == "modern" {
+                members.remove("execution");
+            }
         }
         entry
     }
@@ -308,6 +318,17 @@ impl Judge<'_> {
         }
         for found in found {
             self.verdict.calls.count(&found);
+            self.verdict.differences.extend(found);
+        }
+    }
+
+    /// Calls that ask the client something: the words that came of its answers.
+    fn answers(&mut self) {
+        let Some(can) = self.client.answers else { return };
+        self.verdict.unasked = questions::ALL.iter().filter(|ask| !can.contains(ask)).copied().collect();
+        for question in std::mem::take(&mut self.plan.questions) {
+            let found = question.faults(can, &self.document["answers"][&question.label]);
+            self.verdict.answers.count(&found);
             self.verdict.differences.extend(found);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A label stays the same in the baseline, the plan and the document a client prints: `<upstream>/<what>`.
 
+use super::questions::{self, Question};
 use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -37,6 +38,8 @@ pub(super) struct Upstream {
     pub(super) server: Server,
     /// Whether all calls go through this upstream, or only those that show the transport works.
     whole: bool,
+    /// Whether it is also asked what asks back: on a pipe that many clients share nobody could tell which one is meant.
+    asks: bool,
 }
 
 /// What a client is pointed at.
@@ -101,6 +104,8 @@ pub(super) struct Plan {
     pub(super) prompts: Vec<Prompt>,
     pub(super) completions: Vec<Completion>,
     pub(super) reads: Vec<Read>,
+    /// Calls that ask the client something, which a client does that can answer.
+    pub(super) questions: Vec<Question>,
     /// Whether every resource that is listed is to be read too.
     read_listed: bool,
 }
@@ -110,20 +115,20 @@ pub(super) struct Plan {
 impl Front {
     /// toolgate, in front of every server over every transport.
     pub(super) fn gateway() -> Self {
-        let upstream = |name, server, whole| Upstream { name: Some(name), server, whole };
+        let upstream = |name, server, whole, asks| Upstream { name: Some(name), server, whole, asks };
         Self(vec![
-            upstream("everything", Server::Everything, true),
-            upstream("everything-http", Server::Everything, false),
-            upstream("everything-sse", Server::Everything, false),
-            upstream("memory", Server::Memory, true),
-            upstream("files", Server::Files, true),
-            upstream("python", Server::Python, true),
+            upstream("everything", Server::Everything, true, false),
+            upstream("everything-http", Server::Everything, false, true),
+            upstream("everything-sse", Server::Everything, false, true),
+            upstream("memory", Server::Memory, true, false),
+            upstream("files", Server::Files, true, false),
+            upstream("python", Server::Python, true, true),
         ])
     }
 
     /// server-everything alone, with nothing in front.
     pub(super) fn direct() -> Self {
-        Self(vec![Upstream { name: None, server: Server::Everything, whole: true }])
+        Self(vec![Upstream { name: None, server: Server::Everything, whole: true, asks: true }])
     }
 
     pub(super) fn upstreams(&self) -> &[Upstream] {
@@ -167,6 +172,13 @@ impl Front {
                     *name = upstream.public(name);
                 }
                 Completion { label: label(&completion.label), ..completion }
+            }));
+            let questions = if upstream.asks { questions::native(upstream.server) } else { Vec::new() };
+            let possible = questions.into_iter().filter(|question| upstream.name.is_some() || !question.is_task);
+            plan.questions.extend(possible.map(|question| Question {
+                label: label(&question.label),
+                tool: upstream.public(&question.tool),
+                ..question
             }));
             // by its native URI a resource can be asked for once only, whoever answers
             if upstream.whole {

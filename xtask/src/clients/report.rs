@@ -17,10 +17,11 @@ pub(super) fn print(verdicts: &[Verdict]) {
         "calls",
         "reads",
         "progress",
+        "answers",
         "seconds",
         "differences",
     ];
-    let rows: Vec<[String; 11]> = verdicts.iter().map(row).collect();
+    let rows: Vec<[String; 12]> = verdicts.iter().map(row).collect();
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).chain([heads[column].len()]).max().unwrap_or(0)
     };
@@ -35,7 +36,15 @@ pub(super) fn print(verdicts: &[Verdict]) {
     println!(
         "\nlisted: all tools shown; tools, others (prompts, resources, templates): equal to the servers' own definitions;"
     );
-    println!("calls, reads (resources, prompts, completions), progress: equal to what the servers answer directly");
+    println!("calls, reads (resources, prompts, completions), progress: equal to what the servers answer directly;");
+    println!(
+        "answers: tools that ask the client in mid-call, over eras, said what only its answers can have told them"
+    );
+    for verdict in verdicts.iter().filter(|verdict| !verdict.unasked.is_empty()) {
+        let unasked: Vec<_> = verdict.unasked.iter().map(|ask| format!("{ask:?}").to_lowercase()).collect();
+        let (client, unasked) = (&verdict.client, unasked.join(", "));
+        println!("{client} has no callback for: {unasked}; a call that asks for it counts if it is refused");
+    }
     for verdict in verdicts.iter().filter(|verdict| !verdict.is_good()) {
         println!("\n{}:", verdict.client);
         verdict.differences.iter().take(LINES).for_each(|difference| println!("  {difference}"));
@@ -45,7 +54,7 @@ pub(super) fn print(verdicts: &[Verdict]) {
     }
 }
 
-fn row(verdict: &Verdict) -> [String; 11] {
+fn row(verdict: &Verdict) -> [String; 12] {
     [
         verdict.client.clone(),
         verdict.version.clone(),
@@ -56,6 +65,7 @@ fn row(verdict: &Verdict) -> [String; 11] {
         score(verdict.calls),
         score(verdict.reads),
         score(verdict.progress),
+        score(verdict.answers),
         if verdict.seconds > 0.0 { format!("{:.1}", verdict.seconds) } else { String::new() },
         if verdict.is_good() { "none".to_owned() } else { verdict.differences.len().to_string() },
     ]

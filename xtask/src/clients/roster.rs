@@ -3,6 +3,7 @@
 use super::fixtures::{Environment, Fixtures};
 use super::plan::Plan;
 use super::process;
+use super::questions::{self, Ask};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub(super) struct Client {
     pub(super) completes: bool,
     /// Whether it reads every listed resource.
     pub(super) reads_listed: bool,
+    /// What its library has callbacks for; `None` if it does not even try the tools that ask.
+    pub(super) answers: Option<&'static [Ask]>,
 }
 
 /// How a client shows progress to the program that uses it.
@@ -73,6 +76,7 @@ const BASE: Client = Client {
     gets_prompts: true,
     completes: true,
     reads_listed: true,
+    answers: Some(questions::ALL),
 };
 
 const CLIENTS: &[Client] = &[
@@ -97,6 +101,7 @@ const CLIENTS: &[Client] = &[
         program: Program::Python(Environment::Modern, "openai_agents_client.py"),
         progress: Progress::Hidden,
         completes: false,
+        answers: Some(&[]),
         ..BASE
     },
     Client {
@@ -144,6 +149,7 @@ const INSPECTOR: Client = Client {
     core_only: true,
     completes: false,
     reads_listed: false,
+    answers: None,
     ..BASE
 };
 

@@ -184,13 +184,15 @@ impl Gateway {
 }
 
 /// The config that puts toolgate in front of every server over every transport.
+///
+/// Over HTTP+SSE a question of the server names no call, and all clients are one caller here, so that calls there are kept apart.
 fn configuration(fixtures: &Fixtures, listening: &Listening, places: &Places) -> String {
     let stdio = |server| command(server, fixtures, places, "run").yaml();
     format!(
-        "names: prefixed\nupstreams:\n\
+        "names: prefixed\npresentation: direct\nupstreams:\n\
          \x20 everything:\n{}\
          \x20 everything-http:\n    url: {}\n\
-         \x20 everything-sse:\n    url: {}\n    transport: sse\n\
+         \x20 everything-sse:\n    url: {}\n    transport: sse\n    isolation: call\n\
          \x20 memory:\n{}\
          \x20 files:\n{}\
          \x20 python:\n{}",
