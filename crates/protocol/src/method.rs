@@ -98,6 +98,8 @@ methods! {
     PromptsChanged = "notifications/prompts/list_changed",
     /// The client's roots changed.
     RootsChanged = "notifications/roots/list_changed",
+    /// Legacy: a page that the client's person was sent to has been visited (2025-11-25).
+    ElicitationComplete = "notifications/elicitation/complete",
     /// Modern: a listen is live.
     Acknowledged = "notifications/subscriptions/acknowledged",
 }

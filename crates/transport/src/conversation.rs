@@ -13,6 +13,7 @@ use toolgate_protocol::meta::RequestMeta;
 use toolgate_protocol::{Event, Id, Json, Message, Method, Revision, RpcError, code};
 
 use crate::legacy::{self, Out, Outlet, Session};
+use crate::modern;
 
 /// What is too much on a pipe.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +170,7 @@ impl Conversation {
         let mut reply = self.gateway.handle(&self.presented, request).await;
         while let Some(event) = reply.next().await {
             match event {
+                Event::Notification(notification) if !modern::has(&notification) => {}
                 Event::Notification(notification) => {
                     let _ = self.outlet.send(Out::Message(notification.encode())).await;
                 }

@@ -3,12 +3,15 @@
 //! Source: 2026-07-28 `transports/streamable-http`. The order of the checks decides which error a wrong request gets; it is
 //! the order of the official SDKs, which the conformance suite also takes.
 
+use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use toolgate_gateway::{Gateway, Request};
 use toolgate_identity::Presented;
 use toolgate_protocol::message::{Request as RpcRequest, Response as RpcResponse};
 use toolgate_protocol::meta::{self, RequestMeta};
-use toolgate_protocol::{Era, Event, Id, Json, Method, Object, Reply, Revision, RpcError, code, header, sse};
+use toolgate_protocol::{
+    Era, Event, Id, Json, Method, Notification, Object, Reply, Revision, RpcError, code, header, sse,
+};
 
 use crate::body::{self, Body};
 use crate::rescue;
@@ -114,7 +117,7 @@ async fn encode(id: Id, mut reply: Reply) -> Response<Body> {
                 RpcError::new(code::INTERNAL_ERROR, "no answer"),
             );
         }
-        Ok(Some(Event::Notification(notification))) => sse::encode(&notification.encode()),
+        Ok(Some(Event::Notification(notification))) => encode_notification(&notification),
         Err(_) => body::keep_alive(),
     };
     let rest = futures_util::stream::unfold(Some((id, reply)), |state| async {
@@ -122,13 +125,23 @@ async fn encode(id: Id, mut reply: Reply) -> Response<Body> {
         match tokio::time::timeout(body::QUIET, reply.next()).await {
             Ok(Some(Event::Done(outcome))) => Some((sse::encode(&RpcResponse::new(id, outcome).encode()), None)),
             Ok(Some(Event::Notification(notification))) => {
-                Some((sse::encode(&notification.encode()), Some((id, reply))))
+                Some((encode_notification(&notification), Some((id, reply))))
             }
             Ok(None) => None,
             Err(_) => Some((body::keep_alive(), Some((id, reply)))),
         }
     });
     body::event_stream(futures_util::StreamExt::chain(futures_util::stream::iter([first]), rest))
+}
+
+/// A notification as an event; one that this era does not have is only a sign of life.
+fn encode_notification(notification: &Notification) -> Bytes {
+    if has(notification) { sse::encode(&notification.encode()) } else { body::keep_alive() }
+}
+
+/// Whether this era has such a notification.
+pub(crate) fn has(notification: &Notification) -> bool {
+    notification.method != Method::ElicitationComplete
 }
 
 /// The `_meta` keys that a transport stamps on a request on a legacy client's behalf.

@@ -157,6 +157,14 @@ impl Flight {
         }
     }
 
+    /// Gives a notification to every call that may want it; each judges for itself.
+    pub(crate) fn offer_all(&self, notification: &Notification, wanted: impl Fn(&Traits) -> bool) {
+        for slot in self.table().slots.values().filter(|slot| wanted(&slot.traits)) {
+            // A call that takes no more loses a notification, never its answer.
+            drop(slot.enqueue(Arrival::Notification(notification.clone())));
+        }
+    }
+
     /// How many calls of clients are in flight.
     pub(crate) fn of_clients(&self) -> usize {
         self.table().slots.values().filter(|slot| !slot.traits.own).count()

@@ -4,7 +4,7 @@
 //! 2026-07-28. The questions go out on the stream of the call that they belong to.
 
 use toolgate_protocol::message::Request;
-use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code, refusal};
+use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code, meta, refusal};
 
 use super::session::{Out, Outlet, Session, random_id};
 
@@ -41,8 +41,10 @@ impl Session {
             && params.string("mode").as_deref() == Some("url")
             && params.get("elicitationId").is_none()
         {
-            // The modern era dropped this id; legacy clients key their dialogs by it.
-            params.set("elicitationId", Json::string(&random_id()));
+            // The modern era dropped this id; legacy clients key their dialogs by it. A legacy upstream's comes along.
+            let mut own = None;
+            meta::edit(&mut params, |meta| own = meta.remove(meta::ELICITATION_ID));
+            params.set("elicitationId", own.unwrap_or_else(|| Json::string(&random_id())));
         }
         let (id, answered) = self.expect_answer();
         let sent = outlet.send(Out::Message(Request::new(Id::number(id), method.clone(), params).encode())).await;

@@ -174,6 +174,14 @@ fn as_legacy_error(method: &Method, mut error: RpcError) -> RpcError {
     if *method == Method::ResourcesRead && error.code == code::INVALID_PARAMS && names_uri {
         error.code = code::LEGACY_RESOURCE_NOT_FOUND;
     }
+    if error.code == code::MISSING_CAPABILITY
+        && let Some(mut data) = error.data.as_ref().and_then(|data| data.object().ok())
+        && data.get("elicitations").is_some()
+    {
+        // A legacy upstream wants pages to be visited: this is how it said so.
+        data.remove("requiredCapabilities");
+        return RpcError { code: code::LEGACY_URL_ELICITATION_REQUIRED, data: Some(data.to_json()), ..error };
+    }
     if matches!(error.code, code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_REVISION) {
         error.code = code::INTERNAL_ERROR;
     }

@@ -24,6 +24,8 @@ use crate::mux::House as _;
 use crate::park::{Digest, Parked};
 use crate::upstream::{Call, Origin};
 
+/// Pages that one call remembers.
+const MOST_PAGES: usize = 64;
 /// Questions that come this close together are asked together.
 const COLLECT: Duration = Duration::from_millis(20);
 
@@ -47,6 +49,8 @@ pub(crate) struct LegacyCall {
     /// When the questions collected so far are asked.
     ask_at: Option<Instant>,
     finished: bool,
+    /// The ids of the pages that the client's person was sent to.
+    sent_to: Vec<Json>,
     /// What to do where nobody waits for the end any more.
     unwanted: Option<OnDrop>,
 }
@@ -170,6 +174,7 @@ impl LegacyCall {
             asked: 0,
             ask_at: None,
             finished: false,
+            sent_to: Vec::new(),
             unwanted: None,
         }
     }
@@ -262,11 +267,11 @@ impl LegacyCall {
             }
             // These are not modern.
             Method::Cancelled | Method::Initialized | Method::RootsChanged | Method::Acknowledged => None,
-            Method::Other(name)
-                if matches!(&**name, "notifications/elicitation/complete" | "notifications/tasks/status") =>
-            {
-                None
+            Method::ElicitationComplete => {
+                let id = notification.params.get("elicitationId")?;
+                self.sent_to.contains(id).then_some(notification)
             }
+            Method::Other(name) if &**name == "notifications/tasks/status" => None,
             _ => Some(notification),
         }
     }
@@ -283,6 +288,9 @@ impl LegacyCall {
             return self.link.respond(&request, Err(error));
         }
         self.asked += 1;
+        if let Some(id) = request.params.get("elicitationId").filter(|_| self.sent_to.len() < MOST_PAGES) {
+            self.sent_to.push(id.clone());
+        }
         self.ask_at.get_or_insert_with(|| Instant::now() + COLLECT);
         self.questions.push(Question {
             key: format!("q{}", self.asked),

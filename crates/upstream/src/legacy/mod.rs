@@ -347,6 +347,10 @@ impl House for Legacy {
     fn receive(&self, message: Message) {
         match message {
             Message::Request(request) => self.unaddressed_request(request),
+            // It names no call, but the call that asked knows the id.
+            Message::Notification(notification) if notification.method == Method::ElicitationComplete => {
+                self.flight().offer_all(&notification, |traits| traits.asks);
+            }
             Message::Notification(notification) => {
                 // A log message names no call. It is some client's only if there is only the one.
                 if notification.method == Method::LogMessage && self.flight().of_clients() == 1 {

@@ -27,8 +27,10 @@ impl Question {
             meta.retain(|member| member.name() != meta::PROGRESS_TOKEN && !meta::is_per_hop(member.name()))
         });
         if self.method == Method::Elicit {
-            // Removed from the protocol in 2026-07-28; the retry resumes the call.
-            params.remove("elicitationId");
+            // Removed from the protocol in 2026-07-28; a legacy client is asked under it all the same.
+            if let Some(id) = params.remove("elicitationId") {
+                meta::edit(&mut params, |meta| meta.set(meta::ELICITATION_ID, id));
+            }
         }
         let mut question = Object::new().with("method", Json::string(self.method.as_str()));
         if !params.is_empty() {
@@ -137,7 +139,7 @@ mod tests {
         };
         assert_eq!(
             question.embedded().as_str(),
-            r#"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://x","vendor":1e2}}"#
+            r#"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://x","vendor":1e2,"_meta":{"io.toolgate/elicitationId":"e"}}}"#
         );
     }
 }

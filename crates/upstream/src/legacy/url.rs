@@ -27,9 +27,11 @@ pub(super) fn asked_for(method: &Method, abilities: &Abilities, most: usize, out
     }
     let url = Object::new().with("mode", Json::literal(r#""url""#));
     if abilities.allow(&Method::Elicit, &url).is_err() {
-        // What it asks to be visited is of no use to a client that cannot.
-        let wanted = Json::literal(r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#);
-        return Err(RpcError { code: code::MISSING_CAPABILITY, data: Some(wanted), ..error });
+        // A client that cannot is told so in the words of its era; a legacy one gets back what was said.
+        let said = error.data.as_ref().and_then(|data| data.object().ok()).unwrap_or_default();
+        let wanted = Json::literal(r#"{"elicitation":{"url":{}}}"#);
+        let data = said.with("requiredCapabilities", wanted).to_json();
+        return Err(RpcError { code: code::MISSING_CAPABILITY, data: Some(data), ..error });
     }
     Ok(Again(questions).ask())
 }

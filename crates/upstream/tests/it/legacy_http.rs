@@ -167,7 +167,10 @@ async fn a_question_on_a_calls_own_stream_is_for_its_client() {
     events.send(event(&question).into()).await.unwrap();
     let mut first = call("ask", &json!({}), &able());
     let asked = read(upstream.send(first.clone()).await.outcome().await).unwrap();
-    assert_eq!(asked["inputRequests"]["q1"]["params"], json!({"mode": "url", "url": "https://x"}));
+    assert_eq!(
+        asked["inputRequests"]["q1"]["params"],
+        json!({"mode": "url", "url": "https://x", "_meta": {"io.toolgate/elicitationId": "e"}})
+    );
     first.params.set("inputResponses", as_json(&json!({"q1": {"action": "accept"}})));
     first.params.set("requestState", as_json(&asked["requestState"]));
     // The call is the second request after `initialize`, and its stream is still open.

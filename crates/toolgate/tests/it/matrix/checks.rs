@@ -311,7 +311,8 @@ async fn url_required(cell: &Cell) -> Expected {
     let asked = cell.notes("elicitation/create");
     let Some(asked) = asked.first() else {
         let fault = outcome.expect_err("the call fails");
-        assert_eq!((fault.code, fault.message.as_str()), (-32603, "a page must be visited"));
+        assert_eq!((fault.code, fault.message.as_str()), (-32042, "a page must be visited"));
+        assert_eq!(fault.data["elicitations"][0]["url"], "https://example.com/login");
         return Expected::Lost(Loss::UrlElicitation);
     };
     assert_eq!(asked.params["url"], "https://example.com/login");

@@ -73,11 +73,7 @@ pub(super) struct Defect {
 }
 
 /// Faults of the gateway that wait for their repair. Take an entry out with its repair.
-pub(super) const KNOWN_DEFECTS: &[Defect] = &[Defect {
-    what: "`notifications/elicitation/complete` does not pass between legacy sides, and the `elicitationId` is not the upstream's",
-    feature: Feature::UrlCompleted,
-    is_in: |(client, _), (upstream, _)| client == Revision::V2025_11_25 && upstream == Revision::V2025_11_25,
-}];
+pub(super) const KNOWN_DEFECTS: &[Defect] = &[];
 
 // === impl Feature ===
 
