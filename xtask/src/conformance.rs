@@ -223,8 +223,7 @@ impl<'a> Session<'a> {
             std::fs::write(&page, report::page(&self.fixture.suite_version()?, &self.servers, &self.clients))?;
             self.recorded.write(self.fixture.folder())?;
             println!("written: {}", page.display());
-        }
-        if !self.notes.is_empty() {
+        } else if !self.notes.is_empty() {
             println!("better than recorded (`cargo xtask conformance --write` records it):");
             self.notes.iter().for_each(|note| println!("  {note}"));
         }
