@@ -66,7 +66,8 @@ impl Gateway {
     /// Answers one request. Never fails and never panics: what goes wrong is an error in the reply.
     pub async fn handle(&self, presented: &Presented, request: Request) -> Reply {
         let method = request.method.clone();
-        match AssertUnwindSafe(self.exchange(presented, request)).catch_unwind().await {
+        // Boxed: the future of the whole path, once moved, need not be carried about in those of the transports.
+        match AssertUnwindSafe(Box::pin(self.exchange(presented, request))).catch_unwind().await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => refuse(&method, &error),
             Err(panic) => refuse(&method, &Error::Internal(panic_text(&*panic))),
