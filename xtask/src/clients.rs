@@ -13,7 +13,6 @@ mod baseline;
 mod fixtures;
 mod judge;
 mod plan;
-mod process;
 mod questions;
 mod report;
 mod roster;

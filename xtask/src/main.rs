@@ -9,6 +9,7 @@ mod eval;
 mod frameworks;
 mod fuzz;
 mod peers;
+mod process;
 mod rank;
 mod test;
 mod tidy;

@@ -11,10 +11,6 @@
 
 mod figures;
 mod front;
-// Chores around real programs start and end them in the same way; the file belongs to the first of them.
-#[allow(clippy::duplicate_mod, reason = "the other one is private to its chore")]
-#[path = "clients/process.rs"]
-mod process;
 mod report;
 mod scenario;
 pub(crate) mod stage;
@@ -148,7 +144,7 @@ impl Run<'_> {
         if front != Front::Direct {
             command.arg("--direct").arg(self.folder.join(name(Front::Direct)).join("transcript.json"));
         }
-        process::succeed("the client", &mut command, CLIENT_LIMIT).await?;
+        crate::process::succeed("the client", &mut command, CLIENT_LIMIT).await?;
         if front == Front::Toolgate {
             running.end().await?;
         }

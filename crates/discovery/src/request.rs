@@ -129,8 +129,9 @@ impl Words {
                 .filter(|name| !name.is_empty()),
             None => None,
         };
-        let limit =
-            self.find(LIMIT).map(|limit| count(limit).ok_or("limit: a whole number above 0 is needed")).transpose()?;
+        let limit = self.find(LIMIT).map(|limit| count(limit).ok_or("limit: a whole number is needed")).transpose()?;
+        // Hosts that make every parameter a required one have their models say 0 for none.
+        let limit = limit.filter(|limit| *limit > 0);
         let Some(queries) = self.find(QUERIES) else {
             return match self.stranger(&[QUERIES, SERVER, LIMIT]) {
                 Some(name) => Err(format!("`{name}` is no parameter; there are queries, server and limit")),
@@ -191,13 +192,13 @@ fn texts(value: &Json) -> Option<Vec<String>> {
     value.read().ok()
 }
 
-/// A whole number above 0, also where it is spelled as a string.
+/// A whole number, also where it is spelled as a string.
 fn count(value: &Json) -> Option<usize> {
     let count = match value.as_string() {
         Some(text) => text.trim().parse().ok()?,
         None => value.as_u64()?,
     };
-    usize::try_from(count).ok().filter(|count| *count > 0)
+    usize::try_from(count).ok()
 }
 
 /// A need without line breaks and other controls, cut where it is no short phrase at all.
@@ -250,7 +251,7 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         let message = |tool, arguments| read(tool, arguments).unwrap_err().message;
         assert_eq!(message(SurfaceTool::Search, r#"{"queries":7}"#), "queries: a list of strings is needed");
-        assert_eq!(message(SurfaceTool::Search, r#"{"limit":0}"#), "limit: a whole number above 0 is needed");
+        assert_eq!(message(SurfaceTool::Search, r#"{"limit":-1}"#), "limit: a whole number is needed");
         assert_eq!(
             message(SurfaceTool::Search, r#"{"words":"x"}"#),
             "`words` is no parameter; there are queries, server and limit"

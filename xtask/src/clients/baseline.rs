@@ -6,8 +6,8 @@
 
 use super::fixtures::Fixtures;
 use super::plan::{Call, Places, Plan, Server};
-use super::process::Process;
 use super::servers;
+use crate::process::Process;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

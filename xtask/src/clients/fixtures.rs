@@ -3,7 +3,7 @@
 //! Everything stands under `fixtures/servers` and `fixtures/clients`, beside the lock files; git ignores what is
 //! installed. A copy of the lock inside the installed folder tells what it was installed from.
 
-use super::process;
+use crate::process;
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

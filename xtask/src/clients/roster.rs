@@ -2,8 +2,8 @@
 
 use super::fixtures::{Environment, Fixtures};
 use super::plan::Plan;
-use super::process;
 use super::questions::{self, Ask};
+use crate::process;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

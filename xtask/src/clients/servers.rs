@@ -2,7 +2,7 @@
 
 use super::fixtures::Fixtures;
 use super::plan::{Places, Server};
-use super::process::{self, Process};
+use crate::process::{self, Process};
 use anyhow::{Context as _, bail};
 use std::fmt::Write as _;
 use std::net::TcpListener;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::process::{self, Process};
+use crate::process::{self, Process};
 
 /// From nothing to listening, on a busy machine; a peer asks 70 servers first.
 const START_LIMIT: Duration = Duration::from_secs(180);

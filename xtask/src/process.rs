@@ -15,17 +15,17 @@ use tokio::process::{Child, Command};
 const PRINTED_BYTES: u64 = 64 << 20;
 
 /// A running process and its group.
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     group: u32,
 }
 
 /// What a process that has ended said.
-pub(super) struct Said {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 // === impl Process ===
@@ -35,7 +35,7 @@ impl Process {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(super) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let child = command.process_group(0).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("{name} cannot be started"))?;
         let group = child.id().with_context(|| format!("{name} ended at once"))?;
@@ -46,7 +46,7 @@ impl Process {
     ///
     /// # Errors
     /// When a file cannot be made or the program cannot be started.
-    pub(super) fn start_logged(name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start_logged(name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Self> {
         let out = File::create(log.with_extension("out"))?;
         let err = File::create(log.with_extension("err"))?;
         command.stdin(Stdio::null()).stdout(out).stderr(err);
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// The pipes of a process that was started with pipes.
-    pub(super) fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
@@ -62,7 +62,7 @@ impl Process {
     ///
     /// # Errors
     /// When it has ended.
-    pub(super) fn must_run(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn must_run(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("{} ended: {status}", self.name),
@@ -73,7 +73,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not end within `patience`.
-    pub(super) async fn end(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+    pub(crate) async fn end(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         signal("-TERM", &self.group.to_string());
         let ended = tokio::time::timeout(patience, self.child.wait()).await;
         Ok(ended.with_context(|| format!("{} did not end within {patience:?} of SIGTERM", self.name))??)
@@ -90,7 +90,7 @@ impl Drop for Process {
 ///
 /// # Errors
 /// When it cannot be started or does not end within `limit`.
-pub(super) async fn run(name: &str, command: &mut Command, limit: Duration) -> anyhow::Result<Said> {
+pub(crate) async fn run(name: &str, command: &mut Command, limit: Duration) -> anyhow::Result<Said> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process::start(name, command)?;
     let child = process.child();
@@ -105,7 +105,7 @@ pub(super) async fn run(name: &str, command: &mut Command, limit: Duration) -> a
 ///
 /// # Errors
 /// When it cannot be started, does not end within `limit`, or fails.
-pub(super) async fn succeed(name: &str, command: &mut Command, limit: Duration) -> anyhow::Result<()> {
+pub(crate) async fn succeed(name: &str, command: &mut Command, limit: Duration) -> anyhow::Result<()> {
     let said = run(name, command, limit).await?;
     if !said.status.success() {
         bail!("{name}: {}\n{}{}", said.status, tail(&said.stdout), tail(&said.stderr));
@@ -114,7 +114,7 @@ pub(super) async fn succeed(name: &str, command: &mut Command, limit: Duration) 
 }
 
 /// The last of what was printed: enough to see why something failed.
-pub(super) fn tail(printed: &[u8]) -> String {
+pub(crate) fn tail(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].iter().map(|line| format!("{line:.400}\n")).collect()
