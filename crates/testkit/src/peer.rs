@@ -1,6 +1,9 @@
 //! A client of any revision over any transport, which many stories may use at once. It notes all that it is told in the order
 //! of arrival, answers what it is asked as its [`Manners`] say, and holds everything against the words of its revision.
 
+mod params;
+mod words;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +18,8 @@ use crate::script::META;
 use crate::upstream::Way;
 use crate::wait::soon;
 use crate::{Era, Gate, Revision};
+
+pub use params::Params;
 
 /// How often a modern request may come back with questions.
 const MAX_ROUNDS: usize = 10;
@@ -66,15 +71,6 @@ pub struct Note {
     pub text: String,
 }
 
-/// The parameters of a request, as text, so that a story can say how they are spelled.
-#[derive(Clone, Debug, Default)]
-pub struct Params {
-    /// Members without the braces; `_meta` is not among them.
-    members: String,
-    /// Members of `_meta`, likewise.
-    meta: String,
-}
-
 /// A request that is not answered yet.
 #[derive(Debug)]
 pub struct Pending {
@@ -98,34 +94,6 @@ pub struct Watching {
     uri: String,
     /// The listen of a modern client.
     listen: Option<Pending>,
-}
-
-// === impl Params ===
-
-impl Params {
-    /// From texts of members, without braces.
-    pub fn written(members: &str, meta: &str) -> Self {
-        Self { members: members.to_owned(), meta: meta.to_owned() }
-    }
-
-    fn add(into: &mut String, members: &str) {
-        if !into.is_empty() && !members.is_empty() {
-            into.push(',');
-        }
-        into.push_str(members);
-    }
-}
-
-impl From<Value> for Params {
-    fn from(mut value: Value) -> Self {
-        let members = value.as_object_mut().expect("parameters are an object");
-        let meta = members.remove("_meta").unwrap_or_else(|| json!({}));
-        let bare = |value: &Value| {
-            let text = value.to_string();
-            text[1..text.len() - 1].to_owned()
-        };
-        Self { meta: bare(&meta), members: bare(&value) }
-    }
 }
 
 // === impl Peer ===
@@ -505,59 +473,6 @@ impl Peer {
         };
         let peer = self.clone();
         tokio::spawn(async move { peer.say(message).await });
-    }
-
-    /// What in a message its revision has no word for.
-    fn strange_words(&self, message: &Value, text: &str) -> Vec<String> {
-        let mut faults = Vec::new();
-        if message["jsonrpc"] != "2.0" {
-            faults.push("no JSON-RPC 2.0".to_owned());
-        }
-        let is_legacy = self.revision.era() == Era::Legacy;
-        if let Some(method) = message["method"].as_str() {
-            let is_known =
-                if message["id"].is_null() { self.knows_notification(method) } else { self.knows_request(method) };
-            if !is_known {
-                faults.push(format!("`{method}` is no word of {}", self.revision.as_str()));
-            }
-        } else if message["error"].is_null() {
-            let result = &message["result"];
-            if result["resultType"].is_null() != is_legacy {
-                faults.push("a result of the other era".to_owned());
-            }
-        }
-        if is_legacy && text.contains(META) {
-            faults.push("a key of the modern era".to_owned());
-        }
-        match message["error"]["code"].as_i64() {
-            Some(code @ -32_022..=-32_020) if is_legacy => faults.push(format!("code {code} is modern")),
-            Some(code @ (-32_002 | -32_042)) if !is_legacy => faults.push(format!("code {code} is legacy")),
-            _ => {}
-        }
-        faults
-    }
-
-    fn knows_notification(&self, method: &str) -> bool {
-        match method.strip_prefix("notifications/").unwrap_or_default() {
-            "progress"
-            | "message"
-            | "cancelled"
-            | "resources/updated"
-            | "resources/list_changed"
-            | "tools/list_changed"
-            | "prompts/list_changed" => true,
-            "elicitation/complete" | "tasks/status" => self.revision == Revision::V2025_11_25,
-            "subscriptions/acknowledged" => self.revision == Revision::V2026_07_28,
-            _ => false,
-        }
-    }
-
-    fn knows_request(&self, method: &str) -> bool {
-        match method {
-            "ping" | "sampling/createMessage" | "roots/list" => self.revision.era() == Era::Legacy,
-            "elicitation/create" => matches!(self.revision, Revision::V2025_06_18 | Revision::V2025_11_25),
-            _ => false,
-        }
     }
 }
 

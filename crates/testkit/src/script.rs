@@ -304,11 +304,16 @@ impl Play {
 
     /// Whoever hears what belongs to no call.
     pub(crate) fn let_speak(&self, out: Outlet) {
-        self.add_speaker(Speaker { out, listen: None });
+        self.speakers.lock().unwrap().push(Speaker { out, listen: None });
+        self.speaking.send_modify(|count| *count += 1);
     }
 
-    fn add_speaker(&self, speaker: Speaker) {
-        self.speakers.lock().unwrap().push(speaker);
+    /// The same, beginning with `first`. Nothing is told in between: whoever has read it hears everything from there on.
+    fn add_speaker(&self, speaker: Speaker, first: &Value) {
+        let mut speakers = self.speakers.lock().unwrap();
+        let _ = speaker.out.send(Out::Message(line(first)));
+        speakers.push(speaker);
+        drop(speakers);
         self.speaking.send_modify(|count| *count += 1);
     }
 
@@ -513,7 +518,9 @@ impl Call {
     fn listen(self) {
         let filter = self.params["notifications"].clone();
         let params = json!({"notifications": filter, "_meta": {(format!("{META}subscriptionId")): self.id}});
-        self.notify("notifications/subscriptions/acknowledged", params);
-        self.play.add_speaker(Speaker { out: self.out.clone(), listen: Some((self.id.clone(), filter)) });
+        let acknowledged =
+            json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params});
+        self.play
+            .add_speaker(Speaker { out: self.out.clone(), listen: Some((self.id.clone(), filter)) }, &acknowledged);
     }
 }
