@@ -13,6 +13,9 @@ pub enum Error {
     /// No such entry, or not for this caller.
     #[error(transparent)]
     NotFound(#[from] NotFound),
+    /// The client asks for what it did not declare that it can do.
+    #[error("this needs a client that declares the extension {0}")]
+    MissingExtension(&'static str),
     /// No such task, or not this caller's.
     #[error("unknown task: it was not given to this caller, has expired, or was given out with a key that is not here")]
     UnknownTask,
@@ -62,6 +65,12 @@ impl Error {
             }
             Self::NotFound(_) | Self::UnknownTask | Self::BadCursor(_) | Self::BadParams(_) => {
                 RpcError::new(code::INVALID_PARAMS, self.to_string())
+            }
+            Self::MissingExtension(name) => {
+                let extensions = Object::new().with(name, Json::literal("{}"));
+                let wanted = Object::new().with("extensions", extensions.to_json());
+                RpcError::new(code::MISSING_CAPABILITY, self.to_string())
+                    .with_data(Object::new().with("requiredCapabilities", wanted.to_json()).to_json())
             }
             Self::MethodNotFound(_) => RpcError::new(code::METHOD_NOT_FOUND, self.to_string()),
             Self::HeaderMismatch(_) => RpcError::new(code::HEADER_MISMATCH, self.to_string()),

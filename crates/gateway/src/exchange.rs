@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use toolgate_catalog::{About, Catalog, UpstreamStatus, View};
 use toolgate_discovery::surface::SurfaceTool;
 use toolgate_identity::{Caller, Identity, Presented};
-use toolgate_protocol::{Json, Method, Object, Reply};
+use toolgate_protocol::{Json, Method, Object, Reply, meta};
 
 use crate::answer;
 use crate::costs::{self, Costs, PresentationStatus};
@@ -50,6 +50,9 @@ enum AnsweredBy {
     Task,
     Nobody,
 }
+
+/// The extension by which calls become tasks.
+const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 // === impl Gateway ===
 
@@ -107,6 +110,9 @@ impl Gateway {
                 Ok(route.send(request.method, request.params).await)
             }
             AnsweredBy::Task => {
+                if !declares(&request.params, TASKS) {
+                    return Err(Error::MissingExtension(TASKS));
+                }
                 let view = self.catalog.view(&caller);
                 let route = view.task(&request.params).ok_or(Error::UnknownTask)?;
                 Ok(route.send(request.method, request.params).await)
@@ -212,6 +218,12 @@ fn answered_by(method: &Method) -> AnsweredBy {
         Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => AnsweredBy::Task,
         _ => AnsweredBy::Nobody,
     }
+}
+
+/// Whether a request's client declares an extension.
+fn declares(params: &Object, extension: &str) -> bool {
+    let extensions = || params.child("_meta")?.child(meta::CAPABILITIES)?.child("extensions");
+    extensions().is_some_and(|extensions| extensions.get(extension).is_some())
 }
 
 /// The one place where an error of the path is logged.

@@ -133,6 +133,9 @@ async fn an_id_that_was_not_given_out_is_no_task() {
             assert_eq!(fault.code, -32602, "{method} {foreign}: {fault:?}");
         }
     }
+    let plain = Client::of(gate.url(), Era::Modern);
+    let fault = plain.request("tasks/get", json!({"taskId": id})).await.unwrap_err();
+    assert_eq!((fault.code, &fault.data["requiredCapabilities"]["extensions"][TASKS]), (-32021, &json!({})));
     assert_eq!(upstream.count("tasks/get") + upstream.count("tasks/cancel"), 0);
 }
 
