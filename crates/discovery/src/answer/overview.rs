@@ -13,6 +13,8 @@ pub struct Overview<'a> {
     pub servers: &'a [ServerLine<'a>],
     /// Servers of which nothing is known now.
     pub missing: &'a [Missing<'a>],
+    /// Whether any of them says how its tools are to be used; that is told by describing the server.
+    pub instructed: bool,
     /// Entries that are not offered, by reason, such as `malformed`; none is hidden silently.
     pub hidden: &'a [(&'a str, usize)],
 }
@@ -82,6 +84,10 @@ impl Overview<'_> {
                 text.push_str(&if more > 0 { format!(" and {more} smaller servers\n") } else { "\n".into() });
             }
         }
+        if self.instructed {
+            let describe = SurfaceTool::Describe.name();
+            text.push_str(&format!("{describe} with a server's name: how it says that its tools are to be used.\n"));
+        }
         if !self.hidden.is_empty() {
             let hidden: Vec<String> = self.hidden.iter().map(|(why, count)| format!("{count} {why}")).collect();
             text.push_str(&format!("Not offered: {}.\n", hidden.join(", ")));
@@ -111,6 +117,9 @@ impl Overview<'_> {
             .with("servers", Json::array_of(&rows))
             .with("total_servers", Json::integer(self.servers.len() as u64))
             .with("total_tools", Json::integer(tools as u64));
+        if self.instructed {
+            object.set("instructed", Json::literal("true"));
+        }
         if !self.hidden.is_empty() {
             let hidden: Object = self
                 .hidden

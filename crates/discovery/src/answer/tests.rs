@@ -165,7 +165,8 @@ fn an_overview_says_as_much_as_fits() {
         .map(|(at, name)| ServerLine { name, tools: at, about: "Does things. And more." })
         .collect();
     let overview = |count: usize| {
-        let overview = Overview { servers: &servers[..count], missing: &[], hidden: &[("malformed", 2)] };
+        let overview =
+            Overview { servers: &servers[..count], missing: &[], instructed: false, hidden: &[("malformed", 2)] };
         overview.answer(&Style::new(&tokens, Surface::default()))
     };
     assert!(

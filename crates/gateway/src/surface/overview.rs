@@ -21,5 +21,6 @@ pub(super) fn overview(presenter: &Presenter, view: &View, servers: &[Server]) -
         *hidden.entry(dropped.cause.as_str()).or_default() += 1;
     }
     let hidden: Vec<(&str, usize)> = hidden.into_iter().collect();
-    Overview { servers: &lines, missing: &missing, hidden: &hidden }.answer(&presenter.style())
+    let instructed = servers.iter().any(|server| server.instructions.is_some());
+    Overview { servers: &lines, missing: &missing, instructed, hidden: &hidden }.answer(&presenter.style())
 }

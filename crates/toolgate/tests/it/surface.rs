@@ -96,6 +96,7 @@ async fn the_overview_names_servers_and_counts_what_is_not_offered() {
     let text = text_of(&overview);
     assert!(text.starts_with("3 tools on 3 servers."), "{text}");
     assert!(text.contains("\nhub (1): Work with issues\ntown (1)\nfaulty (1)\n"), "{text}");
+    assert!(text.contains("describe_tools with a server's name:"), "the hub gives instructions: {text}");
     assert!(text.contains("Not offered: 1 left out by the config, 2 malformed.\n"), "{text}");
     assert!(text.contains("Not searched, because down: down ("), "{text}");
     let structured = &overview["structuredContent"];
