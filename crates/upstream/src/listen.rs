@@ -1,13 +1,14 @@
 //! Keeps one `subscriptions/listen` open to a modern upstream and tells what it tells.
 //!
 //! When the watched resources change, a new listen is opened and acknowledged before the old one is closed, so nothing is
-//! missed in between. When a listen breaks off, whatever could have changed meanwhile counts as changed: nothing is replayed
+//! missed in between; and over HTTP, where nothing orders the two, the old one is read for a moment longer. When a listen breaks off, whatever could have changed meanwhile counts as changed: nothing is replayed
 //! in this protocol.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, RpcError, code};
 
@@ -23,6 +24,9 @@ use crate::watch::{Status, Wishes};
 
 /// How long a listen may take to be acknowledged.
 const ACKNOWLEDGE: Duration = Duration::from_secs(5);
+
+/// How long a listen is read whose place another one has taken.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// One upstream's listen.
 pub(crate) struct Listener {
@@ -73,7 +77,10 @@ impl Listener {
         let mut current: Option<Listening> = None;
         let mut failures = 0;
         let mut missed = false;
+        // Those whose place was taken; they end with this one.
+        let mut leaving = JoinSet::new();
         loop {
+            while leaving.try_join_next().is_some() {}
             wishes.mark_unchanged();
             let wanted = self.wishes.wanted();
             let Some(filter) = self.filter(&wanted) else {
@@ -85,11 +92,11 @@ impl Listener {
                 }
                 continue;
             };
-            match self.replace(&mut current, filter).await {
+            match self.replace(&mut current, &mut leaving, filter).await {
                 Ok(agreed) => {
                     failures = 0;
                     if std::mem::take(&mut missed) {
-                        self.tell_all();
+                        self.tell_all(&wanted);
                     }
                     for uri in &wanted {
                         let status = if agreed.iter().any(|other| other == &**uri) {
@@ -150,7 +157,12 @@ impl Listener {
 
     /// Opens a listen, waits for its acknowledgement while still telling what the current one tells, and puts it in its
     /// place. Returns the resources that the upstream agreed to watch.
-    async fn replace(&self, current: &mut Option<Listening>, filter: Object) -> Result<Vec<String>, NoListen> {
+    async fn replace(
+        &self,
+        current: &mut Option<Listening>,
+        leaving: &mut JoinSet<()>,
+        filter: Object,
+    ) -> Result<Vec<String>, NoListen> {
         let opening = timeout(ACKNOWLEDGE, self.open(filter));
         tokio::pin!(opening);
         let (listening, agreed) = loop {
@@ -165,7 +177,9 @@ impl Listener {
             () = self.tell_until_end(current), if current.is_some() => {}
             () = std::future::ready(()) => {}
         }
-        *current = Some(listening);
+        if let Some(old @ Listening::Http { .. }) = current.replace(listening) {
+            leaving.spawn(tell_the_rest(old, self.changes.clone()));
+        }
         Ok(agreed)
     }
 
@@ -204,10 +218,15 @@ impl Listener {
         }
     }
 
-    fn tell_all(&self) {
+    /// Tells that everything may have changed, the watched resources too.
+    fn tell_all(&self, watched: &[Arc<str>]) {
         self.tell(Some(Change::ToolsChanged));
         self.tell(Some(Change::PromptsChanged));
         self.tell(Some(Change::ResourcesChanged));
+        for uri in watched {
+            let params = Object::new().with("uri", Json::string(uri));
+            self.tell(Some(Change::ResourceUpdated { uri: uri.to_string(), params }));
+        }
     }
 
     fn settle_all(&self, uris: &[Arc<str>], status: &Status) {
@@ -219,6 +238,20 @@ impl Listener {
     fn offers_none(&self) -> RpcError {
         RpcError::new(code::METHOD_NOT_FOUND, "the upstream offers no resource subscriptions")
     }
+}
+
+/// What a listen still tells after another one has taken its place: what was on its way then. Told twice is allowed.
+async fn tell_the_rest(mut old: Listening, changes: broadcast::Sender<Change>) {
+    let telling = async {
+        while let Told::Notification(notification) = old.next().await {
+            if let Some(change) = Change::told_by(&notification) {
+                // Nobody may be listening.
+                let _ = changes.send(change);
+            }
+        }
+    };
+    // It has nothing more to say after that.
+    let _ = timeout(LEAVING, telling).await;
 }
 
 fn not_watched(uri: &str) -> RpcError {

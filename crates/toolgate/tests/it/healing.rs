@@ -35,6 +35,10 @@ async fn a_server_that_changes_its_era_is_met_anew_within_the_call() {
                 assert_eq!(client.text("up__era", json!({})).await, format!("{before:?}"));
             }
             let upstream = upstream.replaced_by(of(after)).await;
+            if way == Way::Stdio {
+                // A call that is already on its way into a pipe whose process ends may have run, and is not sent again.
+                upstream.pid(1).await;
+            }
             for client in &clients {
                 assert_eq!(client.text("up__era", json!({})).await, format!("{after:?}"), "{before:?} {way:?}");
             }

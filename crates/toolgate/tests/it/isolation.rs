@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use toolgate_testkit::process::is_running;
+use toolgate_testkit::process::{is_gone, is_running};
 use toolgate_testkit::{Answer, Call, Client, Era, Gate, Script, Upstream, until};
 
 const ELICIT: &str = "elicitation/create";
@@ -140,5 +140,7 @@ async fn a_gateway_that_stops_ends_all_processes() {
     }
     assert_eq!(upstream.pids().len(), 3);
     gate.stop().await;
-    assert!(upstream.pids().into_iter().all(|pid| !is_running(pid)));
+    for pid in upstream.pids() {
+        is_gone(pid).await;
+    }
 }

@@ -76,12 +76,7 @@ pub(super) struct Defect {
 }
 
 /// Faults of the gateway that wait for their repair. Take an entry out with its repair.
-pub(super) const KNOWN_DEFECTS: &[Defect] = &[Defect {
-    what: "while one listen to a modern upstream over HTTP takes the place of another, what is told on the old one may be lost (rare)",
-    feature: Feature::Subscription,
-    is_in: |_, upstream| upstream == (Revision::V2026_07_28, Way::Http),
-    is_rare: true,
-}];
+pub(super) const KNOWN_DEFECTS: &[Defect] = &[];
 
 // === impl Feature ===
 
