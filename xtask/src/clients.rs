@@ -52,14 +52,7 @@ pub(crate) struct Args {
 /// # Errors
 /// When something cannot be installed or started, or when any client saw a difference.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        tokio::select! {
-            outcome = attempt(&args) => outcome,
-            // returning drops, and so ends, every process that was started
-            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
-        }
-    })
+    crate::process::until_interrupted(attempt(&args))
 }
 
 async fn attempt(args: &Args) -> anyhow::Result<()> {

@@ -62,14 +62,7 @@ const FRAMEWORKS: [Framework; 4] = [
 /// # Errors
 /// When something cannot be installed or started, or when any agent did not get what it wished for.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        tokio::select! {
-            outcome = attempt(&args) => outcome,
-            // returning drops, and so ends, every process that was started
-            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
-        }
-    })
+    crate::process::until_interrupted(attempt(&args))
 }
 
 async fn attempt(args: &Args) -> anyhow::Result<()> {

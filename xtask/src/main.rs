@@ -6,11 +6,14 @@ mod cargo;
 mod clients;
 mod conformance;
 mod eval;
+mod figures;
 mod frameworks;
 mod fuzz;
+mod installed;
 mod peers;
 mod process;
 mod rank;
+mod ready;
 mod test;
 mod tidy;
 

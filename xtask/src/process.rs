@@ -137,3 +137,18 @@ fn signal(signal: &str, target: &str) {
         .stderr(Stdio::null());
     kill.status().ok();
 }
+
+/// Runs a chore to its end or to Ctrl-C; then, as at the end, every process that it started is ended.
+///
+/// # Errors
+/// The chore's own, or that it was interrupted.
+pub(crate) fn until_interrupted(chore: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            outcome = chore => outcome,
+            // returning drops, and so ends, every process that was started
+            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        }
+    })
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use toolgate_discovery::tool::is_for_model;
 use toolgate_protocol::header::{self, ParamHeader};
 use toolgate_protocol::{Json, Kind, Subject};
 
@@ -21,6 +22,8 @@ pub struct Entry {
     pub(crate) native_definition: Json,
     /// The arguments that a modern client repeats in headers.
     pub(crate) param_headers: Vec<ParamHeader>,
+    /// Whether a model may be shown it: known once, since every search asks it of every tool.
+    pub(crate) for_model: bool,
     /// For tools that run as a task of 2025-11-25 only. The gateway sees these through, so that clients need not know.
     pub(crate) as_task: bool,
     /// For tools: the page they bring along, by the URI that clients know.
@@ -62,6 +65,7 @@ impl Entry {
             definition,
             native_definition: native_definition.clone(),
             param_headers,
+            for_model: is_for_model(native_definition),
             as_task,
             page,
             template,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
-use toolgate_discovery::tool::is_for_model;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
 use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
@@ -129,7 +128,7 @@ impl View {
     /// The tools that the caller may see and a model may be shown, in order.
     pub fn tools(&self) -> impl Iterator<Item = &Arc<Entry>> {
         let entries = self.snapshot.of(Kind::Tool).entries.iter();
-        entries.filter(|entry| self.may_see(&entry.subject) && is_for_model(&entry.definition))
+        entries.filter(|entry| self.may_see(&entry.subject) && entry.for_model)
     }
 
     /// The entry of this public name, if the caller may see it.

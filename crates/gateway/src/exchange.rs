@@ -51,9 +51,6 @@ enum AnsweredBy {
     Nobody,
 }
 
-/// The extension by which calls become tasks.
-const TASKS: &str = "io.modelcontextprotocol/tasks";
-
 // === impl Gateway ===
 
 impl Gateway {
@@ -110,8 +107,8 @@ impl Gateway {
                 Ok(route.send(request.method, request.params).await)
             }
             AnsweredBy::Task => {
-                if !declares(&request.params, TASKS) {
-                    return Err(Error::MissingExtension(TASKS));
+                if !declares(&request.params, meta::TASKS) {
+                    return Err(Error::MissingExtension(meta::TASKS));
                 }
                 let view = self.catalog.view(&caller);
                 let route = view.task(&request.params).ok_or(Error::UnknownTask)?;

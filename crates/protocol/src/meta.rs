@@ -22,6 +22,8 @@ pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 /// `_meta` key: where progress is wanted; a string or an integer.
 pub const PROGRESS_TOKEN: &str = "progressToken";
+/// The extension by which a call can become a task: a member of the capabilities' `extensions`.
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// On a question of a legacy upstream that sends its client to a page: the id under which the upstream will say that the page was
 /// visited (`elicitationId` of 2025-11-25). The modern era has no place for it, and legacy clients want it back.
 pub const ELICITATION_ID: &str = "io.toolgate/elicitationId";

@@ -17,7 +17,7 @@ use crate::flight::{Arrival, Flight, Seat, Traits};
 /// Messages that may wait to be written.
 const OUTBOX: usize = 1024;
 /// Messages in one batch (2025-03-26).
-const BATCH: usize = 1024;
+pub(crate) const BATCH: usize = 1024;
 /// So many unreadable messages of one connection are shown in the log; the others are counted.
 const SHOWN: u64 = 5;
 

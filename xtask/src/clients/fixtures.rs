@@ -1,19 +1,11 @@
-//! The fixtures on disk: npm packages and Python environments, installed when missing or when their lock changed.
-//!
-//! Everything stands under `fixtures/servers` and `fixtures/clients`, beside the lock files; git ignores what is
-//! installed. A copy of the lock inside the installed folder tells what it was installed from.
+//! The fixtures that clients and servers need. Everything stands under `fixtures/servers` and `fixtures/clients`, beside the lock
+//! files.
 
-use crate::process;
-use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::process::Command;
 
-/// Packages come over a network that may be slow, but not for ever.
-const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+use anyhow::Context as _;
 
-/// Name of the copy of the lock in an installed folder.
-const STAMP: &str = ".installed-from";
+use crate::installed;
 
 /// Where the installed fixtures are.
 pub(super) struct Fixtures {
@@ -41,12 +33,14 @@ impl Fixtures {
         let root =
             Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?.join("fixtures");
         let fixtures = Self { servers: root.join("servers"), clients: root.join("clients") };
-        npm(&fixtures.servers).await?;
-        npm(&fixtures.clients.join("node")).await?;
-        python(&fixtures.servers.join("python"), "requirements.lock", ".venv-server").await?;
+        installed::npm(&fixtures.servers).await?;
+        installed::npm(&fixtures.clients.join("node")).await?;
+        let server = fixtures.servers.join("python");
+        installed::python(&server.join("requirements.lock"), &server.join(".venv-server")).await?;
         let clients = fixtures.clients.join("python");
-        python(&clients, "modern.lock", Environment::Modern.folder()).await?;
-        python(&clients, "legacy.lock", Environment::Legacy.folder()).await?;
+        for (lock, environment) in [("modern.lock", Environment::Modern), ("legacy.lock", Environment::Legacy)] {
+            installed::python(&clients.join(lock), &clients.join(environment.folder())).await?;
+        }
         Ok(fixtures)
     }
 
@@ -64,7 +58,7 @@ impl Fixtures {
     /// The interpreter of the Python server and its script.
     pub(super) fn python_server(&self) -> (PathBuf, PathBuf) {
         let folder = self.servers.join("python");
-        (interpreter(&folder.join(".venv-server")), folder.join("server.py"))
+        (installed::interpreter(&folder.join(".venv-server")), folder.join("server.py"))
     }
 
     /// A Node client script.
@@ -75,7 +69,7 @@ impl Fixtures {
     /// The interpreter for a Python client script and the script.
     pub(super) fn python_client(&self, environment: Environment, script: &str) -> (PathBuf, PathBuf) {
         let folder = self.clients.join("python");
-        (interpreter(&folder.join(environment.folder())), folder.join(script))
+        (installed::interpreter(&folder.join(environment.folder())), folder.join(script))
     }
 }
 
@@ -88,49 +82,4 @@ impl Environment {
             Self::Legacy => ".venv-legacy",
         }
     }
-}
-
-fn interpreter(environment: &Path) -> PathBuf {
-    environment.join("bin/python")
-}
-
-/// Installs the packages of a `package-lock.json`.
-async fn npm(folder: &Path) -> anyhow::Result<()> {
-    let (lock, installed) = (folder.join("package-lock.json"), folder.join("node_modules"));
-    if is_current(&lock, &installed)? {
-        return Ok(());
-    }
-    println!("installing {} …", folder.display());
-    let mut command = Command::new("npm");
-    // no install scripts: nothing that is used here needs one
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-    process::succeed("npm ci", &mut command, INSTALL_LIMIT).await?;
-    stamp(&lock, &installed)
-}
-
-/// Makes a Python environment anew and installs the packages of a lock file into it.
-async fn python(folder: &Path, lock: &str, environment: &str) -> anyhow::Result<()> {
-    let (lock, installed) = (folder.join(lock), folder.join(environment));
-    if is_current(&lock, &installed)? {
-        return Ok(());
-    }
-    println!("installing {} …", installed.display());
-    let mut command = Command::new("python3");
-    command.args(["-m", "venv", "--clear"]).arg(&installed);
-    process::succeed("python3 -m venv", &mut command, INSTALL_LIMIT).await?;
-    let mut command = Command::new(interpreter(&installed));
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&lock);
-    process::succeed("pip install", &mut command, INSTALL_LIMIT).await?;
-    stamp(&lock, &installed)
-}
-
-fn is_current(lock: &Path, installed: &Path) -> anyhow::Result<bool> {
-    if !lock.is_file() {
-        bail!("there is no {}", lock.display());
-    }
-    Ok(std::fs::read(installed.join(STAMP)).is_ok_and(|from| std::fs::read(lock).is_ok_and(|lock| lock == from)))
-}
-
-fn stamp(lock: &Path, installed: &Path) -> anyhow::Result<()> {
-    std::fs::copy(lock, installed.join(STAMP)).map(drop).context("the installed folder cannot be written to")
 }

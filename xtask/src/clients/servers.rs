@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
@@ -224,7 +223,7 @@ async fn ready(process: &mut Process, printed: &Path) -> anyhow::Result<String> 
         patience(began, "toolgate")?;
         if let Some(url) = printed_url(&std::fs::read_to_string(printed)?) {
             let address = url.trim_start_matches("http://").trim_end_matches("/mcp");
-            if is_ready(address).await.unwrap_or(false) {
+            if crate::ready::is_ready(address).await.unwrap_or(false) {
                 return Ok(url);
             }
         }
@@ -237,18 +236,6 @@ fn printed_url(printed: &str) -> Option<String> {
     let after = printed.split_once("http://127.0.0.1:")?.1;
     let (port, _) = after.split_once("/mcp")?;
     port.parse::<u16>().ok().map(|port| format!("http://127.0.0.1:{port}/mcp"))
-}
-
-async fn is_ready(address: &str) -> anyhow::Result<bool> {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).await?;
-        anyhow::Ok(&status == b"HTTP/1.1 200")
-    };
-    tokio::time::timeout(Duration::from_secs(5), ask).await?
 }
 
 fn patience(began: Instant, name: &str) -> anyhow::Result<()> {

@@ -3,7 +3,6 @@
 use super::Row;
 use super::measure::Scores;
 use crate::rank::corpus::Corpus;
-use anyhow::Context;
 
 /// Between these lines of the document stand the tables.
 const BEGIN: &str = "<!-- figures: cargo xtask eval --ablate --write -->";
@@ -50,11 +49,5 @@ fn three(scores: Scores) -> String {
 /// # Errors
 /// When the document or its marks are missing.
 pub(super) fn write(tables: &str) -> anyhow::Result<()> {
-    let path = crate::root().join(FILE);
-    let text = std::fs::read_to_string(&path).context(FILE)?;
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{FILE} has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{FILE} has no line {END}"))?;
-    std::fs::write(&path, format!("{before}{BEGIN}\n{tables}{END}{after}"))?;
-    println!("written into {FILE}");
-    Ok(())
+    crate::figures::write(FILE, BEGIN, END, tables)
 }

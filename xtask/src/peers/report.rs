@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
-
 use super::figures::Figures;
 use super::front::Front;
 use super::scenario::Scenario;
@@ -202,11 +200,5 @@ fn thousands(count: usize) -> String {
 /// # Errors
 /// When the document or its marks are missing.
 pub(super) fn write(tables: &str) -> anyhow::Result<()> {
-    let path = crate::root().join(FILE);
-    let text = std::fs::read_to_string(&path).context(FILE)?;
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{FILE} has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{FILE} has no line {END}"))?;
-    std::fs::write(&path, format!("{before}{BEGIN}\n{tables}{END}{after}"))?;
-    println!("written into {FILE}");
-    Ok(())
+    crate::figures::write(FILE, BEGIN, END, tables)
 }

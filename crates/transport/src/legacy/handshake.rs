@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
-use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code};
+use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code, meta};
 
 use super::resume::Room;
-use super::session::{Session, TASKS};
+use super::session::Session;
 
 /// A longer name of a client is none.
 const MAX_CLIENT_NAME: usize = 200;
@@ -35,7 +35,7 @@ pub(crate) async fn initialize(
     let mut offered = about.capabilities;
     // Tasks of the modern era are seen through on the client's behalf; it would not know what to do with one.
     if let Some(mut extensions) = offered.child("extensions") {
-        extensions.remove(TASKS);
+        extensions.remove(meta::TASKS);
         match extensions.is_empty() {
             true => drop(offered.remove("extensions")),
             false => offered.set("extensions", extensions.to_json()),

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
-use toolgate_protocol::meta::Level;
+use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Id, Json, Outcome, Revision};
 
 use super::resume::{Kept, Room};
@@ -29,9 +29,6 @@ pub(crate) enum Out {
     /// Anything else.
     Message(Bytes),
 }
-
-/// The extension by which a call can become a task.
-pub(crate) const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// Where messages to the client go.
 pub(crate) type Outlet = mpsc::Sender<Out>;
@@ -253,7 +250,7 @@ impl Drop for Session {
 fn with_tasks(capabilities: &Json) -> Json {
     let mut capabilities = capabilities.object().unwrap_or_default();
     let extensions = capabilities.child("extensions").unwrap_or_default();
-    capabilities.set("extensions", extensions.with(TASKS, Json::literal("{}")).to_json());
+    capabilities.set("extensions", extensions.with(meta::TASKS, Json::literal("{}")).to_json());
     capabilities.to_json()
 }
 

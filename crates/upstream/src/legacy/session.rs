@@ -22,10 +22,8 @@ use crate::config::Backoff;
 use crate::error::Failure;
 use crate::flight::{Flight, Seat};
 use crate::http::{Answer, Body, Endpoint, EventStream, REVISION, SESSION, is_message};
-use crate::mux::House;
+use crate::mux::{BATCH, House};
 
-/// The most messages in one batch.
-const BATCH: usize = 1024;
 /// For a message that nobody waits for.
 const PUSH: Duration = Duration::from_secs(10);
 /// Such messages at a time; an upstream that asks without end is not answered without end.
