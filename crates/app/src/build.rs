@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use toolgate_catalog::{Catalog, Handles, Member, Naming, Shelf};
-use toolgate_config::{Era, Findable, Isolation, Names, Settings, Transport, UpstreamSettings};
-use toolgate_discovery::surface::Surface;
-use toolgate_gateway::{Gateway, present};
+use toolgate_catalog::{Arrangement, Catalog, Handles, Member, Shelf};
+use toolgate_config::{Era, Findable, Isolation, Settings, Transport, UpstreamSettings};
+use toolgate_gateway::Gateway;
 use toolgate_identity::Identity;
 use toolgate_policy::Policy;
-use toolgate_protocol::{Kind, Presentation, UpstreamName};
+use toolgate_protocol::{Kind, UpstreamName};
 use toolgate_seal::Sealer;
 use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
 use toolgate_upstream::{Host, Upstream};
 
 use crate::fingerprint::fingerprint;
+use crate::namespace;
 
 /// The most entries on one page of a list. Most clients read every page at once, so pages only keep answers bounded.
 const PAGE_SIZE: usize = 1_000;
@@ -103,17 +103,24 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
                 .zip(remembered.as_ref())
                 .and_then(|(shelf, offer)| shelf.era(&config.name, &fingerprint, offer));
             let upstream = Upstream::start(config, era, host.clone());
-            Member { upstream, fingerprint, remembered, permits: Box::new(move |tool| tools.permits(tool)) }
+            Member { upstream, fingerprint, remembered, permits: Arc::new(move |tool: &str| tools.permits(tool)) }
         })
         .collect();
     let handles = handles(settings, &sealer, &host).map_err(|error| BuildError::Keys(error.to_string()))?;
-    let catalog = Catalog::open(catalog_config(settings), Policy::allow_all(), handles, shelf, members, disabled);
+    let arrangement = Arrangement {
+        config: catalog_config(settings),
+        policy: Policy::allow_all(),
+        members,
+        disabled,
+        namespaces: settings.namespaces.iter().map(|one| namespace::namespace(one, settings)).collect(),
+    };
+    let catalog = Catalog::open(arrangement, handles, shelf);
     let mut identity = Identity::anonymous();
     // A random key is nobody else's.
     if sealer.is_lasting() {
         identity = identity.with_replicas(sealer);
     }
-    let gateway = Arc::new(Gateway::new(identity, catalog, presentation_config(settings)));
+    let gateway = Arc::new(Gateway::new(identity, catalog));
     let limits = &settings.limits;
     let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
     Ok(Built { gateway, edge: edge_config(settings), pipe })
@@ -121,7 +128,7 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
 
 fn handles(settings: &Settings, sealer: &Arc<Sealer>, host: &Arc<Host>) -> std::io::Result<Handles> {
     let replicas = || upstream::Replicas::new(host.clone(), upstream_limits(settings));
-    let url = settings.replica_url.as_ref().map(|url| format!("{url}/mcp"));
+    let url = settings.replica_url.clone();
     Handles::new(sealer.clone(), url, sealer.is_lasting().then(replicas))
 }
 
@@ -136,11 +143,6 @@ fn upstream_limits(settings: &Settings) -> upstream::Limits {
 
 fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
     toolgate_catalog::Config {
-        naming: match settings.names {
-            Names::Prefixed => Naming::Prefixed,
-            Names::Plain => Naming::Plain,
-            Names::Transparent => Naming::Transparent,
-        },
         startup_wait: settings.timeouts.startup,
         call_wait: settings.timeouts.connect,
         list_wait: settings.timeouts.list,
@@ -158,28 +160,6 @@ fn kinds(findable: Findable) -> &'static [Kind] {
         Findable::Tools => &[Kind::Tool],
         Findable::Prompts => &[Kind::Prompt],
         Findable::Resources => &[Kind::Resource, Kind::Template],
-    }
-}
-
-fn presentation_config(settings: &Settings) -> present::Config {
-    let search = &settings.search;
-    let pinned = search.pinned.clone();
-    present::Config {
-        presentation: presentation(settings.presentation),
-        clients: search.clients.iter().map(|(name, shown)| (name.clone(), presentation(*shown))).collect(),
-        budget: search.budget,
-        pinned: Box::new(move |tool| pinned.has(tool)),
-        surface: Surface { split: search.split_calls },
-        lenient: search.lenient,
-        answer_tokens: search.answer_tokens,
-    }
-}
-
-fn presentation(configured: toolgate_config::Presentation) -> Presentation {
-    match configured {
-        toolgate_config::Presentation::Direct => Presentation::Direct,
-        toolgate_config::Presentation::Search => Presentation::Search,
-        toolgate_config::Presentation::Auto => Presentation::Auto,
     }
 }
 

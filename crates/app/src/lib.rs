@@ -2,6 +2,7 @@
 
 mod build;
 mod fingerprint;
+mod namespace;
 mod run;
 mod signals;
 mod state;

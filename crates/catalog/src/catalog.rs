@@ -1,6 +1,7 @@
 //! The catalog itself: who is behind us, what they offer now, and who is told when that changes.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -8,19 +9,19 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use toolgate_identity::Caller;
-use toolgate_policy::Policy;
-use toolgate_protocol::{Kind, UpstreamName};
-use toolgate_upstream::{State, Upstream};
+use toolgate_protocol::{Endpoint, Kind, UpstreamName};
+use toolgate_upstream::Upstream;
 
 use crate::change::Change;
-use crate::finder::Finder;
+use crate::finder::{Corpus, Finder};
 use crate::handle::Handles;
-use crate::naming::Naming;
+use crate::moment::{Arrangement, Moment, Space};
 use crate::offer::{Cause, Dropped, Offer};
 use crate::refresh;
 use crate::shelf::Shelf;
 use crate::snapshot::Snapshot;
-use crate::status::{Counts, UpstreamStatus, seconds};
+use crate::status::{NamespaceStatus, UpstreamStatus};
+use crate::tracked::{Known, Tracked};
 use crate::view::View;
 
 /// How many changes a listener may be behind before it is told that it missed some.
@@ -29,11 +30,12 @@ const CHANGES_KEPT: usize = 1024;
 /// Entries that are not offered and named one by one in the log.
 const MOST_NAMED: usize = 20;
 
+/// The version of what is there at first; before it there is nothing.
+const FIRST: u64 = 1;
+
 /// How the catalog behaves.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How public names are made.
-    pub naming: Naming,
     /// The longest that a list waits for upstreams that were never heard of; afterwards they are left out, and announced
     /// by a list change once they are up.
     pub startup_wait: Duration,
@@ -55,21 +57,6 @@ pub struct Config {
     pub findable: Vec<Kind>,
 }
 
-/// One upstream, as the catalog takes it over.
-pub struct Member {
-    /// The upstream, already starting.
-    pub upstream: Arc<Upstream>,
-    /// Names what it is made of; see [`Shelf`].
-    pub fingerprint: String,
-    /// What it offered in an earlier run.
-    pub remembered: Option<Offer>,
-    /// Whether the config wants its tool of this native name.
-    pub permits: Permits,
-}
-
-/// Whether a tool is wanted, by its native name.
-pub type Permits = Box<dyn Fn(&str) -> bool + Send + Sync>;
-
 /// What there is to call.
 pub struct Catalog {
     inner: Arc<Inner>,
@@ -78,129 +65,147 @@ pub struct Catalog {
 }
 
 pub(crate) struct Inner {
-    pub(crate) config: Config,
-    pub(crate) policy: Policy,
     pub(crate) handles: Arc<Handles>,
-    pub(crate) members: Vec<Tracked>,
-    disabled: Vec<UpstreamName>,
     shelf: Option<Shelf>,
-    offers: Mutex<Vec<(UpstreamName, Option<Arc<Offer>>)>>,
-    snapshot: ArcSwap<Snapshot>,
-    /// The same, for those who wait for the next one.
-    snapshots: watch::Sender<Arc<Snapshot>>,
+    now: ArcSwap<Moment>,
+    /// Held by whoever changes what is shown: one at a time.
+    publishing: Mutex<()>,
+    version: AtomicU64,
+    /// What can be searched, for those who wait for the next.
+    corpus: watch::Sender<Arc<Corpus>>,
     pub(crate) finder: Finder,
     pub(crate) changes: broadcast::Sender<Change>,
-}
-
-/// One upstream and how much is known of what it offers.
-pub(crate) struct Tracked {
-    pub(crate) upstream: Arc<Upstream>,
-    fingerprint: String,
-    pub(crate) permits: Permits,
-    pub(crate) known: watch::Sender<Known>,
-}
-
-/// How much is known of what an upstream offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Known {
-    /// Nothing yet.
-    Nothing,
-    /// It was tried and failed; nothing is known.
-    Unreachable,
-    /// What it offered in an earlier run.
-    Remembered,
-    /// What it says now.
-    Fetched,
+    /// Upstreams that are no longer in the config and still see something through.
+    leaving: Mutex<Vec<Arc<Upstream>>>,
 }
 
 // === impl Catalog ===
 
 impl Catalog {
     /// Takes the upstreams over, in the config's order, and keeps their lists fresh until [`Catalog::stop`].
-    pub fn open(
-        config: Config,
-        policy: Policy,
-        handles: Handles,
-        shelf: Option<Shelf>,
-        members: Vec<Member>,
-        disabled: Vec<UpstreamName>,
-    ) -> Self {
-        let mut tracked = Vec::new();
-        let mut offers = Vec::new();
-        for member in members {
-            let known = if member.remembered.is_some() { Known::Remembered } else { Known::Nothing };
-            offers.push((member.upstream.name().clone(), member.remembered.map(Arc::new)));
-            tracked.push(Tracked {
-                upstream: member.upstream,
-                fingerprint: member.fingerprint,
-                permits: member.permits,
-                known: watch::Sender::new(known),
+    pub fn open(arrangement: Arrangement, handles: Handles, shelf: Option<Shelf>) -> Self {
+        let moment = Moment::new(arrangement, None);
+        let corpus = Arc::new(Corpus::of(&moment, FIRST));
+        let inner = Arc::new(Inner {
+            finder: Finder::default(),
+            handles: Arc::new(handles),
+            shelf,
+            now: ArcSwap::new(Arc::new(moment)),
+            publishing: Mutex::default(),
+            version: AtomicU64::new(FIRST),
+            corpus: watch::Sender::new(corpus),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+            leaving: Mutex::default(),
+        });
+        let indexed = inner.clone();
+        let indexing = tokio::spawn(async move { indexed.finder.follow(indexed.corpus.subscribe()).await });
+        let catalog = Self { inner, tasks: TaskTracker::new(), _indexing: AbortOnDropHandle::new(indexing) };
+        for member in &catalog.inner.now().members {
+            catalog.follow(member);
+        }
+        catalog.expect_searches();
+        catalog
+    }
+
+    /// Puts another arrangement in the place of the present one, at once for all who look from now on. What is in flight
+    /// goes on as it began. Upstreams that are no longer there are ended once what they see through is over.
+    ///
+    /// Must be called within a Tokio runtime.
+    pub fn rearrange(&self, arrangement: Arrangement) {
+        let (before, now) = self.inner.rearrange(arrangement);
+        for member in &now.members {
+            if !before.members.iter().any(|other| Arc::ptr_eq(other, member)) {
+                self.follow(member);
+            }
+        }
+        for gone in &before.members {
+            if now.members.iter().any(|other| Arc::ptr_eq(other, gone)) {
+                continue;
+            }
+            gone.retired.cancel();
+            if !now.members.iter().any(|other| Arc::ptr_eq(&other.upstream, &gone.upstream)) {
+                self.retire(gone.upstream.clone());
+            }
+        }
+        self.expect_searches();
+        for kind in [Kind::Tool, Kind::Prompt, Kind::Resource] {
+            // Nobody listening is fine. Who sees the same as before is not told.
+            let _ = self.inner.changes.send(Change::List(kind));
+        }
+    }
+
+    fn follow(&self, member: &Arc<Tracked>) {
+        for following in [
+            Box::pin(refresh::keep_fresh(self.inner.clone(), member.clone()))
+                as futures_util::future::BoxFuture<'static, ()>,
+            Box::pin(refresh::forward(self.inner.clone(), member.clone())),
+        ] {
+            let retired = member.retired.clone();
+            self.tasks.spawn(async move {
+                retired.run_until_cancelled(following).await;
             });
         }
-        let snapshot = Arc::new(Snapshot::build(offers.clone(), config.naming, None));
-        let inner = Arc::new(Inner {
-            finder: Finder::new(config.findable.clone()),
-            config,
-            policy,
-            handles: Arc::new(handles),
-            members: tracked,
-            disabled,
-            shelf,
-            offers: Mutex::new(offers),
-            snapshot: ArcSwap::new(snapshot.clone()),
-            snapshots: watch::Sender::new(snapshot),
-            changes: broadcast::Sender::new(CHANGES_KEPT),
+    }
+
+    /// Ends an upstream when nothing is under way there any more.
+    fn retire(&self, upstream: Arc<Upstream>) {
+        self.inner.leaving().push(upstream.clone());
+        let inner = self.inner.clone();
+        self.tasks.spawn(async move {
+            upstream.drained().await;
+            upstream.stop().await;
+            inner.leaving().retain(|other| !Arc::ptr_eq(other, &upstream));
         });
-        let tasks = TaskTracker::new();
-        for at in 0..inner.members.len() {
-            tasks.spawn(refresh::keep_fresh(inner.clone(), at));
-            tasks.spawn(refresh::forward(inner.clone(), at));
+    }
+
+    /// Keeps a search index from now on, rather than from the first search on, where somebody may search.
+    fn expect_searches(&self) {
+        if self.inner.now().spaces().any(|space| space.namespace.showing.may_search()) {
+            self.inner.finder.want();
         }
-        let indexed = inner.clone();
-        let indexing = tokio::spawn(async move { indexed.finder.follow(indexed.snapshots.subscribe()).await });
-        Self { inner, tasks, _indexing: AbortOnDropHandle::new(indexing) }
     }
 
-    /// Keeps a search index from now on, rather than from the first search on.
-    pub fn expect_searches(&self) {
-        self.inner.finder.want();
+    /// What an endpoint shows `caller` now; `None` if there is no such endpoint.
+    pub fn view(&self, caller: &Caller, endpoint: &Endpoint) -> Option<View> {
+        self.inner.view(caller, endpoint)
     }
 
-    /// The catalog as `caller` may see it now.
-    pub fn view(&self, caller: &Caller) -> View {
-        View::new(self.inner.clone(), caller.clone())
+    /// Whether there is such an endpoint.
+    pub fn has(&self, endpoint: &Endpoint) -> bool {
+        self.inner.now().space(endpoint).is_some()
     }
 
     /// Waits until something is known of every upstream, at most as long as the config says.
     pub async fn settled(&self) {
+        let now = self.inner.now();
         // The usual case costs no timer.
-        if self.inner.members.iter().all(|member| *member.known.borrow() > Known::Nothing) {
+        if now.members.iter().all(|member| *member.known.borrow() > Known::Nothing) {
             return;
         }
-        let deadline = Instant::now() + self.inner.config.startup_wait;
-        for member in &self.inner.members {
+        let deadline = Instant::now() + now.config.startup_wait;
+        for member in &now.members {
             member.wait_for(Known::Unreachable, deadline).await;
         }
     }
 
     /// Whether every upstream has come up or failed by now.
     pub fn is_settled(&self) -> bool {
-        self.inner
-            .members
-            .iter()
-            .all(|member| matches!(*member.known.borrow(), Known::Fetched | Known::Unreachable) || member.has_failed())
+        self.inner.now().members.iter().all(|member| member.is_settled())
     }
 
     /// A client's conversation is over.
     pub fn end_conversation(&self, conversation: &str) {
-        for member in &self.inner.members {
+        for member in &self.inner.now().members {
             member.upstream.end_conversation(conversation);
+        }
+        for upstream in self.inner.leaving().iter() {
+            upstream.end_conversation(conversation);
         }
     }
 
     /// How long a client may take to answer what an upstream asks it.
     pub fn answer_wait(&self) -> Duration {
-        self.inner.config.answer_wait
+        self.inner.now().config.answer_wait
     }
 
     /// What changes from now on.
@@ -210,70 +215,102 @@ impl Catalog {
 
     /// How each upstream is doing, in the config's order.
     pub fn status(&self) -> Vec<UpstreamStatus> {
-        let snapshot = self.inner.snapshot();
-        let mut all: Vec<UpstreamStatus> = self
-            .inner
-            .members
-            .iter()
-            .map(|member| member.status(snapshot.offer(member.upstream.name()).map(|offer| &**offer)))
-            .collect();
-        all.extend(self.inner.disabled.iter().map(|name| UpstreamStatus {
-            name: name.clone(),
-            state: "disabled",
-            era: None,
-            revision: None,
-            error: None,
-            retry_in_seconds: None,
-            from_cache: false,
-            counts: Counts::default(),
-            dropped: Vec::new(),
-        }));
+        let now = self.inner.now();
+        let disabled = now.disabled.iter().map(UpstreamStatus::disabled);
+        now.members.iter().map(|member| member.status()).chain(disabled).collect()
+    }
+
+    /// What each endpoint of the config shows, by its path.
+    pub fn namespaces(&self) -> Vec<NamespaceStatus> {
+        let now = self.inner.now();
+        let configured = now.spaces().filter(|space| !matches!(space.namespace.endpoint, Endpoint::Upstream(_)));
+        let mut all: Vec<NamespaceStatus> =
+            configured.map(|space| NamespaceStatus::of(space, &now, &self.inner.snapshot(&now, space))).collect();
+        all.sort_by(|one, other| one.endpoint.cmp(&other.endpoint));
         all
     }
 
     /// Ends every upstream and the keeping of lists.
     pub async fn stop(&self) {
-        futures_join(self.inner.members.iter().map(|member| {
-            let upstream = member.upstream.clone();
-            async move { upstream.stop().await }
-        }))
-        .await;
+        let now = self.inner.now();
+        let leaving: Vec<Arc<Upstream>> = self.inner.leaving().clone();
+        let all = now.members.iter().map(|member| member.upstream.clone()).chain(leaving);
+        let mut stopping: tokio::task::JoinSet<()> = all.map(|upstream| async move { upstream.stop().await }).collect();
+        while stopping.join_next().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
-/// Runs all at once and waits for all.
-async fn futures_join<F: Future<Output = ()> + Send + 'static>(all: impl Iterator<Item = F>) {
-    let mut set: tokio::task::JoinSet<()> = all.collect();
-    while set.join_next().await.is_some() {}
-}
-
 // === impl Inner ===
 
 impl Inner {
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+    /// What the config says now.
+    pub(crate) fn now(&self) -> Arc<Moment> {
+        self.now.load_full()
     }
 
-    pub(crate) fn member(&self, name: &UpstreamName) -> Option<&Tracked> {
-        self.members.iter().find(|member| member.upstream.name() == name)
+    pub(crate) fn view(self: &Arc<Self>, caller: &Caller, endpoint: &Endpoint) -> Option<View> {
+        let moment = self.now();
+        let space = moment.space(endpoint)?.clone();
+        let snapshot = self.snapshot(&moment, &space);
+        Some(View { inner: self.clone(), moment, space, snapshot, caller: caller.clone() })
     }
 
-    pub(crate) fn offer(&self, at: usize) -> Option<Arc<Offer>> {
-        self.offers.lock().expect("no panic while it is held").get(at).and_then(|(_, offer)| offer.clone())
+    /// The entries of a namespace. Only the first who looks at it waits for them to be named.
+    pub(crate) fn snapshot(&self, moment: &Moment, space: &Space) -> Arc<Snapshot> {
+        if let Some(snapshot) = space.snapshot() {
+            return snapshot;
+        }
+        let _one = self.publishing();
+        let made = space.snapshot();
+        made.unwrap_or_else(|| space.rebuild(moment, self.version.load(Ordering::Acquire), None))
+    }
+
+    fn publishing(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<Arc<Upstream>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The upstream that holds the call which a `requestState` stands for, though it is no longer in the config.
+    pub(crate) fn left_with(&self, name: &UpstreamName, state: &str) -> Option<Arc<Upstream>> {
+        self.leaving().iter().find(|upstream| upstream.name() == name && upstream.has_parked(state)).cloned()
+    }
+
+    /// The moments before and after.
+    fn rearrange(&self, arrangement: Arrangement) -> (Arc<Moment>, Arc<Moment>) {
+        let _one = self.publishing();
+        let before = self.now();
+        let now = Arc::new(Moment::new(arrangement, Some(&before)));
+        let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+        // Where somebody looks, nobody shall have to wait.
+        for space in now.spaces() {
+            if let Some(known) = before.space(&space.namespace.endpoint).and_then(|space| space.snapshot()) {
+                space.rebuild(&now, version, Some(known));
+            }
+        }
+        self.now.store(now.clone());
+        self.corpus.send_replace(Arc::new(Corpus::of(&now, version)));
+        (before, now)
     }
 
     /// Puts what an upstream offers now in the place of what it offered, tells listeners what differs, and remembers it.
-    pub(crate) fn publish(&self, at: usize, offer: Offer) {
-        let member = &self.members[at];
+    pub(crate) fn publish(&self, member: &Tracked, offer: Offer) {
         let offer = Arc::new(offer);
         let before = {
-            let mut offers = self.offers.lock().expect("no panic while it is held");
-            let before = offers[at].1.replace(offer.clone());
-            let snapshot = Arc::new(Snapshot::build(offers.clone(), self.config.naming, Some(&self.snapshot())));
-            self.snapshot.store(snapshot.clone());
-            self.snapshots.send_replace(snapshot);
+            let _one = self.publishing();
+            let before = member.replace_offer(offer.clone());
+            let now = self.now();
+            let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+            let in_use =
+                |space: &&Arc<Space>| space.snapshot().is_some() && (space.namespace.members)(member.upstream.name());
+            for space in now.spaces().filter(in_use) {
+                space.rebuild(&now, version, None);
+            }
+            self.corpus.send_replace(Arc::new(Corpus::of(&now, version)));
             before
         };
         let was_known = *member.known.borrow() > Known::Unreachable;
@@ -290,7 +327,7 @@ impl Inner {
             // Nobody listening is fine.
             let _ = self.changes.send(Change::List(kind));
         }
-        self.warn_of_dropped(at, before.as_deref(), &offer);
+        warn_of_dropped(member, before.as_deref(), &offer);
         if (before.is_none() || !differing.is_empty())
             && let Some(shelf) = &self.shelf
         {
@@ -300,85 +337,21 @@ impl Inner {
             }
         }
     }
-
-    /// Tells once of each entry that is not offered: by name where somebody could mend it, in numbers beyond a few.
-    fn warn_of_dropped(&self, at: usize, before: Option<&Offer>, now: &Offer) {
-        let is_news =
-            |dropped: &&Dropped| !before.is_some_and(|before| before.dropped().any(|known| known == *dropped));
-        let upstream = self.members[at].upstream.name();
-        let (filtered, faulty): (Vec<_>, Vec<_>) =
-            now.dropped().filter(is_news).partition(|dropped| dropped.cause == Cause::Filtered);
-        if !filtered.is_empty() {
-            tracing::info!(%upstream, tools = filtered.len(), "left out by the config (`tools`)");
-        }
-        for dropped in faulty.iter().take(MOST_NAMED) {
-            tracing::warn!(%upstream, kind = %dropped.kind, entry = %dropped.name, reason = %dropped.reason, "not offered");
-        }
-        if faulty.len() > MOST_NAMED {
-            tracing::warn!(%upstream, entries = faulty.len() - MOST_NAMED, "not offered either; `toolgate status` names them");
-        }
-    }
 }
 
-// === impl Tracked ===
-
-impl Tracked {
-    /// Notes that it was tried in vain, if nothing better is known.
-    pub(crate) fn tried(&self) {
-        self.known.send_if_modified(|known| {
-            let is_new = *known == Known::Nothing;
-            if is_new {
-                *known = Known::Unreachable;
-            }
-            is_new
-        });
+/// Tells once of each entry that is not offered: by name where somebody could mend it, in numbers beyond a few.
+fn warn_of_dropped(member: &Tracked, before: Option<&Offer>, now: &Offer) {
+    let is_news = |dropped: &&Dropped| !before.is_some_and(|before| before.dropped().any(|known| known == *dropped));
+    let upstream = member.upstream.name();
+    let (filtered, faulty): (Vec<_>, Vec<_>) =
+        now.dropped().filter(is_news).partition(|dropped| dropped.cause == Cause::Filtered);
+    if !filtered.is_empty() {
+        tracing::info!(%upstream, tools = filtered.len(), "left out by the config (`tools`)");
     }
-
-    /// Waits until at least so much is known, or the deadline. Whether it came to that.
-    pub(crate) async fn wait_for(&self, at_least: Known, deadline: Instant) -> bool {
-        let mut known = self.known.subscribe();
-        matches!(tokio::time::timeout_at(deadline, known.wait_for(|known| *known >= at_least)).await, Ok(Ok(_)))
+    for dropped in faulty.iter().take(MOST_NAMED) {
+        tracing::warn!(%upstream, kind = %dropped.kind, entry = %dropped.name, reason = %dropped.reason, "not offered");
     }
-
-    /// Why nothing is known of what it offers, in a few words for whoever reads a list.
-    pub(crate) fn why_unknown(&self) -> String {
-        match &*self.upstream.state().borrow() {
-            State::Starting => "it is still starting".into(),
-            State::Ready(_) => "its lists are still being fetched, or could not be".into(),
-            State::Failed { error, .. } => error.clone(),
-            State::Stopped => "it was stopped".into(),
-        }
-    }
-
-    fn has_failed(&self) -> bool {
-        matches!(*self.upstream.state().borrow(), State::Failed { .. } | State::Stopped)
-    }
-
-    fn status(&self, offer: Option<&Offer>) -> UpstreamStatus {
-        let state = self.upstream.state();
-        let state = state.borrow();
-        let (word, error, retry_in) = match &*state {
-            State::Starting => ("starting", None, None),
-            State::Ready(_) => ("ready", None, None),
-            State::Failed { error, retry_at, .. } => {
-                ("failed", Some(error.clone()), Some(seconds(retry_at.saturating_duration_since(Instant::now()))))
-            }
-            State::Stopped => ("stopped", None, None),
-        };
-        let peer = match &*state {
-            State::Ready(peer) => Some((peer.era, peer.revision)),
-            _ => offer.map(|offer| (offer.era, offer.revision)),
-        };
-        UpstreamStatus {
-            name: self.upstream.name().clone(),
-            state: word,
-            era: peer.map(|(era, _)| era.to_string()),
-            revision: peer.map(|(_, revision)| revision.as_str()),
-            error,
-            retry_in_seconds: retry_in,
-            from_cache: *self.known.borrow() == Known::Remembered,
-            counts: offer.map(Counts::of).unwrap_or_default(),
-            dropped: offer.map(|offer| offer.dropped().cloned().collect()).unwrap_or_default(),
-        }
+    if faulty.len() > MOST_NAMED {
+        tracing::warn!(%upstream, entries = faulty.len() - MOST_NAMED, "not offered either; `toolgate status` names them");
     }
 }

@@ -11,7 +11,9 @@ pub enum Change {
     List(Kind),
     /// A resource changed.
     Resource {
-        /// Its public URI.
+        /// Whose it is.
+        upstream: UpstreamName,
+        /// Its native URI.
         uri: Arc<str>,
         /// The notification's parameters, with that URI.
         params: Object,

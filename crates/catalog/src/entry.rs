@@ -6,6 +6,7 @@ use toolgate_discovery::tool::is_for_model;
 use toolgate_protocol::header::{self, ParamHeader};
 use toolgate_protocol::{Json, Kind, Subject};
 
+use crate::overlay::Override;
 use crate::template::Template;
 use crate::ui;
 
@@ -20,8 +21,12 @@ pub struct Entry {
     pub definition: Json,
     /// Its definition as it arrived.
     pub(crate) native_definition: Json,
+    /// What the operator laid over it.
+    pub(crate) overlay: Option<Arc<Override>>,
     /// The arguments that a modern client repeats in headers.
     pub(crate) param_headers: Vec<ParamHeader>,
+    /// The same as the upstream wants them, where an override gave arguments other names.
+    pub(crate) native_param_headers: Option<Vec<ParamHeader>>,
     /// Whether a model may be shown it: known once, since every search asks it of every tool.
     pub(crate) for_model: bool,
     /// For tools that run as a task of 2025-11-25 only. The gateway sees these through, so that clients need not know.
@@ -36,12 +41,21 @@ pub struct Entry {
 
 impl Entry {
     /// An entry of this public name. `page` is the page that its definition names, by the URI that clients know.
-    pub(crate) fn new(subject: Subject, public: Arc<str>, page: Option<Arc<str>>, native_definition: &Json) -> Self {
+    pub(crate) fn new(
+        subject: Subject,
+        public: Arc<str>,
+        page: Option<Arc<str>>,
+        overlay: Option<Arc<Override>>,
+        native_definition: &Json,
+    ) -> Self {
         let as_task = subject.kind == Kind::Tool && needs_task(native_definition);
         let renamed = page.as_ref().filter(|page| ui::page(native_definition).as_deref() != Some(&***page));
-        let is_changed = public != subject.native || as_task || renamed.is_some();
+        let is_changed = public != subject.native || as_task || renamed.is_some() || overlay.is_some();
         let definition = match is_changed.then(|| native_definition.object()) {
             Some(Ok(mut object)) => {
+                if let Some(overlay) = &overlay {
+                    overlay.lay_over(&mut object);
+                }
                 if public != subject.native {
                     object.set(subject.kind.name_member(), Json::string(&public));
                 }
@@ -55,22 +69,30 @@ impl Entry {
             }
             _ => native_definition.clone(),
         };
-        let schema =
-            (subject.kind == Kind::Tool).then(|| definition.object().ok()?.get("inputSchema").cloned()).flatten();
-        let param_headers = schema.and_then(|schema| header::param_headers(&schema).ok()).unwrap_or_default();
+        let is_tool = subject.kind == Kind::Tool;
+        let param_headers = if is_tool { param_headers_of(&definition) } else { Vec::new() };
+        let native_param_headers = overlay.as_ref().filter(|_| is_tool).map(|_| param_headers_of(native_definition));
         let template = (subject.kind == Kind::Template).then(|| Template::new(&subject.native));
         Self {
             subject,
             public,
             definition,
             native_definition: native_definition.clone(),
+            overlay,
             param_headers,
+            native_param_headers,
             for_model: is_for_model(native_definition),
             as_task,
             page,
             template,
         }
     }
+}
+
+/// The arguments that the tool of this definition wants repeated in headers.
+fn param_headers_of(definition: &Json) -> Vec<ParamHeader> {
+    let schema = definition.object().ok().and_then(|definition| definition.get("inputSchema").cloned());
+    schema.and_then(|schema| header::param_headers(&schema).ok()).unwrap_or_default()
 }
 
 /// Where a tool of 2025-11-25 says how it runs.

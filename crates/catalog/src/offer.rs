@@ -92,6 +92,16 @@ impl Cause {
     }
 }
 
+// === impl Dropped ===
+
+impl Dropped {
+    /// A tool that the config does not want.
+    pub(crate) fn filtered(native: &str) -> Self {
+        let (name, reason) = (native.to_owned(), "left out by the config (`tools`)".to_owned());
+        Self { kind: Kind::Tool, name, cause: Cause::Filtered, reason }
+    }
+}
+
 // === impl Offer ===
 
 impl Offer {

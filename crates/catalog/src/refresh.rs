@@ -15,6 +15,7 @@ use toolgate_upstream::{Call, Change as Told, Origin, Peer, State, Upstream, own
 use crate::catalog::Inner;
 use crate::change::Change;
 use crate::offer::{Admission, Listed, Offer};
+use crate::tracked::Tracked;
 
 /// A list has at most so many pages.
 const MAX_PAGES: usize = 1_000;
@@ -26,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Keeps the lists of one upstream fresh until it stops.
-pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
-    let upstream = inner.members[at].upstream.clone();
+pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
+    let upstream = member.upstream.clone();
     let mut state = upstream.state();
     let mut told = upstream.changes();
     let mut seen_generation = None;
@@ -42,7 +43,7 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
                 match &*state.borrow_and_update() {
                     State::Ready(peer) if seen_generation != Some(peer.generation) => Kind::ALL.to_vec(),
                     State::Failed { .. } => {
-                        inner.members[at].tried();
+                        member.tried();
                         continue;
                     }
                     State::Stopped => return,
@@ -65,18 +66,19 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, at: usize) {
             _ => continue,
         };
         let all = due.len() == Kind::ALL.len();
-        match fetch(&inner, at, &peer, &due).await {
+        match fetch(&inner, &member, &peer, &due).await {
             Ok(ttl) => {
                 if all {
                     seen_generation = Some(peer.generation);
                 }
-                let ttl = ttl.map_or(inner.config.sweep, |ttl| ttl.clamp(SHORTEST_TTL, inner.config.sweep));
+                let sweep = inner.now().config.sweep;
+                let ttl = ttl.map_or(sweep, |ttl| ttl.clamp(SHORTEST_TTL.min(sweep), sweep));
                 due_at = Some(Instant::now() + ttl);
             }
-            Err(_) if matches!(*state.borrow(), State::Stopped) => return,
+            Err(_) if upstream.is_stopping() => return,
             Err(error) => {
                 tracing::warn!(upstream = %upstream.name(), %error, "some lists could not be fetched; those known stay, next try in {RETRY:?}");
-                inner.members[at].tried();
+                member.tried();
                 due_at = Some(Instant::now() + RETRY);
             }
         }
@@ -91,8 +93,8 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 /// Passes on what an upstream tells that has nothing to do with lists. Apart from [`keep_fresh`], so that a slow list delays none of it.
-pub(crate) async fn forward(inner: Arc<Inner>, at: usize) {
-    let upstream = inner.members[at].upstream.clone();
+pub(crate) async fn forward(inner: Arc<Inner>, member: Arc<Tracked>) {
+    let upstream = member.upstream.clone();
     let name = upstream.name().clone();
     let mut told = upstream.changes();
     let mut state = upstream.state();
@@ -105,12 +107,8 @@ pub(crate) async fn forward(inner: Arc<Inner>, at: usize) {
             }
         };
         let change = match change {
-            Ok(Told::ResourceUpdated { uri, mut params }) => {
-                let public = inner.snapshot().public_uri(&name, &uri);
-                if *public != *uri {
-                    params.set("uri", Json::string(&public));
-                }
-                Change::Resource { uri: public, params }
+            Ok(Told::ResourceUpdated { uri, params }) => {
+                Change::Resource { upstream: name.clone(), uri: uri.as_str().into(), params }
             }
             Ok(Told::Log { params }) => Change::Log { upstream: name.clone(), params },
             Ok(_) | Err(RecvError::Lagged(_)) => continue,
@@ -125,10 +123,9 @@ pub(crate) async fn forward(inner: Arc<Inner>, at: usize) {
 ///
 /// A list that keeps us waiting does not hold up the others: they are published first. Gives the time that the lists may be
 /// kept, or the first error.
-async fn fetch(inner: &Inner, at: usize, peer: &Peer, kinds: &[Kind]) -> Result<Option<Duration>, RpcError> {
-    let member = &inner.members[at];
-    let admission = Admission { era: peer.era, most: inner.config.entries, permits: &member.permits };
-    let before = inner.offer(at);
+async fn fetch(inner: &Inner, member: &Tracked, peer: &Peer, kinds: &[Kind]) -> Result<Option<Duration>, RpcError> {
+    let admission = Admission { era: peer.era, most: inner.now().config.entries, permits: &*member.permits };
+    let before = member.offer();
     let old = |kind| before.as_ref().map(|before| before.list(kind).clone()).unwrap_or_default();
     let mut offer = Offer {
         era: peer.era,
@@ -165,7 +162,7 @@ async fn fetch(inner: &Inner, at: usize, peer: &Peer, kinds: &[Kind]) -> Result<
             () = &mut late, if !is_late => {
                 is_late = true;
                 if fetched {
-                    inner.publish(at, offer.clone());
+                    inner.publish(member, offer.clone());
                 }
                 continue;
             }
@@ -175,7 +172,7 @@ async fn fetch(inner: &Inner, at: usize, peer: &Peer, kinds: &[Kind]) -> Result<
                 *offer.list_mut(kind) = listed;
                 fetched = true;
                 if is_late {
-                    inner.publish(at, offer.clone());
+                    inner.publish(member, offer.clone());
                 }
             }
             Err(error) => failed = failed.or(Some(error)),
@@ -183,7 +180,7 @@ async fn fetch(inner: &Inner, at: usize, peer: &Peer, kinds: &[Kind]) -> Result<
     }
     let ttl = offer.ttl();
     if fetched && !is_late {
-        inner.publish(at, offer);
+        inner.publish(member, offer);
     }
     failed.map_or(Ok(ttl), Err)
 }

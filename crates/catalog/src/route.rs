@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use toolgate_identity::Caller;
 use toolgate_protocol::header::ParamHeader;
-use toolgate_protocol::{Json, Method, Object, Reply, RpcError, Subject};
+use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, RpcError, Subject};
 use toolgate_upstream::{Call, Origin, Upstream, Watch};
 
+use crate::catalog::Inner;
 use crate::entry::Entry;
-use crate::handle::{Handles, Held, Owner, refused};
+use crate::handle::{Held, Owner, refused};
 use crate::task::Task;
+use crate::view::View;
 
 /// The way to one entry.
 pub struct Route {
@@ -19,7 +21,9 @@ pub struct Route {
     /// Absent where an upstream answers for things it does not list.
     entry: Option<Arc<Entry>>,
     caller: Caller,
-    handles: Arc<Handles>,
+    inner: Arc<Inner>,
+    /// Where the request came in, so that another replica takes it as this one did.
+    endpoint: Endpoint,
     /// Where it leads to a task rather than to the tool that began it.
     task: Option<Task>,
 }
@@ -27,14 +31,9 @@ pub struct Route {
 // === impl Route ===
 
 impl Route {
-    pub(crate) fn new(
-        upstream: Arc<Upstream>,
-        subject: Subject,
-        entry: Option<Arc<Entry>>,
-        caller: Caller,
-        handles: Arc<Handles>,
-    ) -> Self {
-        Self { upstream, subject, entry, caller, handles, task: None }
+    pub(crate) fn new(view: &View, upstream: Arc<Upstream>, subject: Subject, entry: Option<Arc<Entry>>) -> Self {
+        let (inner, endpoint) = (view.inner.clone(), view.space.namespace.endpoint.clone());
+        Self { upstream, subject, entry, caller: view.caller.clone(), inner, endpoint, task: None }
     }
 
     /// The way to a task of its tool.
@@ -79,7 +78,7 @@ impl Route {
     pub async fn send(&self, method: Method, mut params: Object) -> Reply {
         let public = params.get("requestState").is_some().then(|| params.clone());
         let asked_uri = (method == Method::ResourcesRead).then(|| params.string("uri")).flatten();
-        self.use_native_name(&method, &mut params);
+        self.make_native(&method, &mut params);
         if self.entry.as_ref().is_some_and(|entry| entry.as_task) && params.get("task").is_none() {
             params.set("task", Json::literal("{}"));
         }
@@ -97,27 +96,32 @@ impl Route {
         if !method.may_ask() {
             return self.upstream.send(Call { method, params, param_headers, origin }).await;
         }
+        let mut upstream = self.upstream.clone();
         if let (Some(state), Some(public)) = (params.get("requestState"), public) {
             let owner = Owner::of(self.upstream.name(), &self.caller, &method, &params);
-            match self.handles.open(&owner, state, &self.caller) {
+            match self.inner.handles.open(&owner, state, &self.caller) {
                 Ok(Held::Own(state)) => params.set("requestState", state),
-                Ok(Held::Here(handle)) if self.upstream.has_parked(&handle) => {
-                    params.set("requestState", Json::string(&handle));
-                }
-                Ok(Held::Here(_)) => {
-                    return Reply::done(Err(refused("it was already used, came too late, or its call was lost")));
-                }
+                Ok(Held::Here(handle)) => match self.holder(&handle) {
+                    Some(holder) => {
+                        params.set("requestState", Json::string(&handle));
+                        upstream = holder;
+                    }
+                    None => {
+                        return Reply::done(Err(refused("it was already used, came too late, or its call was lost")));
+                    }
+                },
                 Ok(Held::Elsewhere(url)) => {
                     let call = Call { method, params: public, param_headers, origin };
-                    return self.handles.forward(&url, call, &self.caller, self.upstream.timeouts().call).await;
+                    let url = format!("{url}{}", self.endpoint);
+                    return self.inner.handles.forward(&url, call, &self.caller, self.upstream.timeouts().call).await;
                 }
                 Err(error) => return Reply::done(Err(error)),
             }
         }
-        let (handles, upstream, caller) = (self.handles.clone(), self.upstream.clone(), self.caller.clone());
+        let (handles, caller) = (self.inner.handles.clone(), self.caller.clone());
         let subject = self.subject.clone();
         let (asked, with) = (method.clone(), params.clone());
-        let reply = self.upstream.send(Call { method, params, param_headers, origin }).await;
+        let reply = upstream.send(Call { method, params, param_headers, origin }).await;
         reply.map_outcome(move |outcome| {
             // To hash all arguments is not cheap, and hardly any result is a question.
             let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
@@ -134,23 +138,45 @@ impl Route {
     /// Gives up the call that waits here for what the `requestState` of `params` stands for, if one does.
     pub fn abandon(&self, method: &Method, params: &Object) {
         let mut params = params.clone();
-        self.use_native_name(method, &mut params);
+        self.make_native(method, &mut params);
         let owner = Owner::of(self.upstream.name(), &self.caller, method, &params);
         if let Some(state) = params.get("requestState")
-            && let Ok(Held::Here(handle)) = self.handles.open(&owner, state, &self.caller)
+            && let Ok(Held::Here(handle)) = self.inner.handles.open(&owner, state, &self.caller)
+            && let Some(holder) = self.holder(&handle)
         {
-            self.upstream.abandon(&handle);
+            holder.abandon(&handle);
         }
+    }
+
+    /// Who holds the call that a handle stands for: this upstream, or one that it took the place of in the config.
+    fn holder(&self, handle: &str) -> Option<Arc<Upstream>> {
+        if self.upstream.has_parked(handle) {
+            return Some(self.upstream.clone());
+        }
+        self.inner.left_with(self.upstream.name(), handle)
     }
 
     /// The arguments that the tool wants repeated in headers.
     fn param_headers(&self, params: &Object) -> Vec<(String, String)> {
-        let Some(entry) = self.entry.as_ref().filter(|entry| !entry.param_headers.is_empty()) else {
+        let Some(entry) = self.entry.as_ref() else { return Vec::new() };
+        let wanted = entry.native_param_headers.as_ref().unwrap_or(&entry.param_headers);
+        if wanted.is_empty() {
             return Vec::new();
-        };
+        }
         let arguments = params.get("arguments").cloned().unwrap_or(Json::literal("{}"));
         let repeated = |header: &ParamHeader| Some((header.name.clone(), header.value(&arguments)?));
-        entry.param_headers.iter().filter_map(repeated).collect()
+        wanted.iter().filter_map(repeated).collect()
+    }
+
+    /// Puts what the upstream knows in the place of what clients see.
+    fn make_native(&self, method: &Method, params: &mut Object) {
+        self.use_native_name(method, params);
+        if let Some(overlay) = self.entry.as_ref().and_then(|entry| entry.overlay.as_ref())
+            && *method == Method::ToolsCall
+        {
+            let arguments = params.child("arguments").unwrap_or_default();
+            params.set("arguments", overlay.to_native(arguments, &self.caller).to_json());
+        }
     }
 
     fn use_native_name(&self, method: &Method, params: &mut Object) {

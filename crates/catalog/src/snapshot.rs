@@ -9,14 +9,16 @@ use std::sync::Arc;
 use toolgate_protocol::{Era, Json, Kind, Subject, UpstreamName};
 
 use crate::entry::Entry;
+use crate::namespace::Namespace;
 use crate::naming::{self, Naming};
 use crate::offer::Offer;
+use crate::overlay::Override;
 use crate::ui::{self, Pages};
 
 /// All entries of all upstreams at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    /// Grows with each snapshot of a catalog.
+    /// Grows with each change of what is offered, or of the config.
     pub(crate) version: u64,
     /// Each upstream in the config's order, with what it offers; `None` until that is known.
     pub(crate) offers: Vec<(UpstreamName, Option<Arc<Offer>>)>,
@@ -25,6 +27,17 @@ pub(crate) struct Snapshot {
     resources: Shelved,
     templates: Shelved,
     pages: Pages,
+    /// What the upstreams offer and the namespace does not have.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// An entry that a namespace does not have, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Which one.
+    pub(crate) subject: Subject,
+    /// Why, for the operator.
+    pub(crate) reason: String,
 }
 
 /// The entries of one kind, in order and by public name.
@@ -38,15 +51,17 @@ pub(crate) struct Shelved {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Names every entry of every offer. Entries that `before` already has are taken over from it: most lists do not change.
+    /// Names every entry that the namespace selects of every offer. Entries that `before` already has are taken over from it:
+    /// most lists do not change.
     pub(crate) fn build(
         offers: Vec<(UpstreamName, Option<Arc<Offer>>)>,
-        naming: Naming,
+        namespace: &Namespace,
+        version: u64,
         before: Option<&Self>,
     ) -> Self {
-        let version = before.map_or(1, |before| before.version + 1);
         let mut snapshot = Self { version, offers, ..Self::default() };
-        let mut pages = Pages::default();
+        let naming = namespace.naming;
+        let (mut pages, mut left_out) = (Pages::default(), Vec::new());
         // Resources before the tools that name some.
         for kind in [Kind::Resource, Kind::Template, Kind::Prompt, Kind::Tool] {
             let mut shelved = Shelved::default();
@@ -54,21 +69,37 @@ impl Snapshot {
                 let Some(offer) = offer else { continue };
                 for (native, definition) in &offer.list(kind).entries {
                     let subject = Subject { upstream: upstream.clone(), kind, native: native.clone() };
-                    let public = shelved.public_name(&subject, naming);
+                    let overlay = (kind == Kind::Tool)
+                        .then(|| namespace.overrides.get(&(upstream.clone(), native.clone())).cloned())
+                        .flatten();
+                    if let Some(reason) = why_not(namespace, &subject, definition, overlay.as_deref()) {
+                        left_out.push(LeftOut { subject, reason });
+                        continue;
+                    }
+                    let called = overlay.as_ref().and_then(|overlay| overlay.name.as_deref()).unwrap_or(native);
+                    let public = shelved.public_name(&subject, called, naming);
                     let page = (kind == Kind::Tool && naming != Naming::Transparent)
                         .then(|| page_of(&mut pages, &snapshot.resources, &subject, definition))
                         .flatten();
                     let known = before.and_then(|before| before.of(kind).by_native(upstream, native));
                     let same = known.filter(|entry| {
-                        entry.public == public && entry.page == page && entry.native_definition == *definition
+                        entry.public == public
+                            && entry.page == page
+                            && entry.overlay == overlay
+                            && entry.native_definition == *definition
                     });
-                    shelved
-                        .add(same.cloned().unwrap_or_else(|| Arc::new(Entry::new(subject, public, page, definition))));
+                    let entry = same
+                        .cloned()
+                        .unwrap_or_else(|| Arc::new(Entry::new(subject, public, page, overlay, definition)));
+                    if let Err(twin) = shelved.add(entry) {
+                        left_out.push(twin);
+                    }
                 }
             }
             *snapshot.of_mut(kind) = shelved;
         }
         snapshot.pages = pages;
+        snapshot.left_out = left_out;
         snapshot
     }
 
@@ -80,6 +111,12 @@ impl Snapshot {
             Kind::Resource => &self.resources,
             Kind::Template => &self.templates,
         }
+    }
+
+    /// Whether it has any entry of this upstream.
+    pub(crate) fn has_any(&self, upstream: &UpstreamName) -> bool {
+        let mut entries = Kind::ALL.into_iter().flat_map(|kind| &self.of(kind).entries);
+        entries.any(|entry| entry.subject.upstream == *upstream)
     }
 
     fn of_mut(&mut self, kind: Kind) -> &mut Shelved {
@@ -142,14 +179,6 @@ impl Snapshot {
         owners.all(|entry| entry.subject.upstream == *first).then_some(first)
     }
 
-    /// The URI under which clients know a resource.
-    pub(crate) fn public_uri(&self, upstream: &UpstreamName, native: &str) -> Arc<str> {
-        match self.resources.by_native(upstream, native) {
-            Some(entry) => entry.public.clone(),
-            None => native.into(),
-        }
-    }
-
     /// Whether all that is listed is the same for everyone, as far as the upstreams say.
     pub(crate) fn is_public(&self, kind: Kind) -> bool {
         self.offers
@@ -157,6 +186,20 @@ impl Snapshot {
             .flat_map(|(_, offer)| offer)
             .all(|offer| offer.list(kind).entries.is_empty() || (offer.era == Era::Modern && offer.list(kind).public))
     }
+}
+
+/// Why a namespace does not have an entry, if it does not.
+fn why_not(namespace: &Namespace, subject: &Subject, definition: &Json, overlay: Option<&Override>) -> Option<String> {
+    if overlay.is_some_and(|overlay| overlay.hidden) {
+        return Some("hidden by an override".into());
+    }
+    // What the operator says of a tool counts before what it says of itself.
+    let laid = overlay.filter(|overlay| !overlay.annotations.is_empty()).and_then(|overlay| {
+        let mut object = definition.object().ok()?;
+        overlay.lay_over(&mut object);
+        Some(object.to_json())
+    });
+    (namespace.selects)(subject, laid.as_ref().unwrap_or(definition))
 }
 
 /// The URI by which clients know the page that a tool names, if it names one.
@@ -181,32 +224,36 @@ impl Shelved {
         self.by_native.get(&(upstream.clone(), native.into())).map(|&at| &self.entries[at])
     }
 
-    fn public_name(&self, subject: &Subject, naming: Naming) -> Arc<str> {
+    /// The public name of an entry that would be `called` so if it stood alone.
+    fn public_name(&self, subject: &Subject, called: &str, naming: Naming) -> Arc<str> {
         let Subject { upstream, kind, native } = subject;
         let by_uri = matches!(kind, Kind::Resource | Kind::Template);
         match naming {
-            Naming::Transparent => native.clone(),
+            Naming::Transparent => called.into(),
             _ if by_uri && !self.by_public.contains_key(native) => native.clone(),
             _ if by_uri => naming::prefixed_uri(upstream, native).into(),
-            Naming::Prefixed => naming::prefixed(upstream, native).into(),
+            Naming::Prefixed => naming::prefixed(upstream, called).into(),
             Naming::Plain => {
-                let plain = naming::legal(native);
+                let plain = naming::legal(called);
                 // The surface's own names mean the surface.
                 let is_taken = self.by_public.contains_key(plain.as_str()) || naming::is_reserved(*kind, &plain);
-                if is_taken { naming::prefixed(upstream, native).into() } else { plain.into() }
+                if is_taken { naming::prefixed(upstream, called).into() } else { plain.into() }
             }
         }
     }
 
-    /// Adds an entry. Two native names whose public names still agree need a six-digit hash collision; the first stays.
-    fn add(&mut self, entry: Arc<Entry>) {
-        if self.by_public.contains_key(&entry.public) {
-            tracing::warn!(upstream = %entry.subject.upstream, entry = %entry.subject, public = %entry.public, "left out: another entry has its public name");
-            return;
+    /// Adds an entry, unless another has its public name: the first stays. Without overrides that needs a six-digit hash
+    /// collision.
+    fn add(&mut self, entry: Arc<Entry>) -> Result<(), LeftOut> {
+        if let Some(other) = self.get(&entry.public) {
+            let reason = format!("`{}` is the name of {} as well, which comes first", entry.public, other.subject);
+            tracing::warn!(entry = %entry.subject, %reason, "left out");
+            return Err(LeftOut { subject: entry.subject.clone(), reason });
         }
         let at = self.entries.len();
         self.by_public.insert(entry.public.clone(), at);
         self.by_native.insert((entry.subject.upstream.clone(), entry.subject.native.clone()), at);
         self.entries.push(entry);
+        Ok(())
     }
 }

@@ -10,14 +10,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
-use toolgate_protocol::{Json, Kind, Method, Object, Subject, UpstreamName};
+use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Subject, UpstreamName};
 
-use crate::catalog::{Inner, Known};
+use crate::catalog::Inner;
 use crate::entry::Entry;
+use crate::moment::{Moment, Space};
+use crate::namespace::Showing;
 use crate::naming::{self, Naming};
 use crate::offer::{Dropped, Offer};
 use crate::route::Route;
 use crate::snapshot::Snapshot;
+use crate::tracked::Known;
 
 /// An upstream's instructions are passed on up to this many bytes.
 const MAX_INSTRUCTIONS: usize = 4 << 10;
@@ -28,6 +31,8 @@ const MAX_ALL_INSTRUCTIONS: usize = 16 << 10;
 #[derive(Clone)]
 pub struct View {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) moment: Arc<Moment>,
+    pub(crate) space: Arc<Space>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) caller: Caller,
 }
@@ -91,18 +96,38 @@ pub struct NotFound {
 // === impl View ===
 
 impl View {
-    pub(crate) fn new(inner: Arc<Inner>, caller: Caller) -> Self {
-        let snapshot = inner.snapshot();
-        Self { inner, snapshot, caller }
+    /// The same caller's view as it is now; as it was, if its endpoint is no more.
+    pub fn now(&self) -> Self {
+        self.inner.view(&self.caller, &self.space.namespace.endpoint).unwrap_or_else(|| self.clone())
     }
 
-    /// The same caller's view as it is now.
-    pub fn now(&self) -> Self {
-        Self { snapshot: self.inner.snapshot(), ..self.clone() }
+    /// How its tools are shown.
+    pub fn showing(&self) -> &Showing {
+        &self.space.namespace.showing
+    }
+
+    /// Where it is shown.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.space.namespace.endpoint
+    }
+
+    /// Whether an upstream has anything here.
+    pub fn has_member(&self, upstream: &UpstreamName) -> bool {
+        (self.space.namespace.members)(upstream)
     }
 
     pub(crate) fn may_see(&self, subject: &Subject) -> bool {
-        self.inner.policy.judge(&self.caller, subject) == Verdict::Allow
+        self.moment.policy.judge(&self.caller, subject) == Verdict::Allow
+    }
+
+    /// Whether `other`, an earlier view of the same caller and endpoint, lists the same entries of `kind`.
+    pub fn lists_the_same(&self, other: &Self, kind: Kind) -> bool {
+        let (now, before) = (&self.snapshot.of(kind).entries, &other.snapshot.of(kind).entries);
+        Arc::ptr_eq(&self.snapshot, &other.snapshot)
+            || (now.len() == before.len()
+                && now.iter().zip(before).all(|(now, before)| {
+                    Arc::ptr_eq(now, before) || (now.public == before.public && now.definition == before.definition)
+                }))
     }
 
     /// One page of the entries of `kind` that the caller may see.
@@ -113,15 +138,15 @@ impl View {
         };
         let entries = &self.snapshot.of(kind).entries;
         let mut seen = entries.iter().filter(|entry| self.may_see(&entry.subject)).skip(start);
-        let page_size = self.inner.config.page_size;
+        let page_size = self.moment.config.page_size;
         let definitions = Json::array_of(seen.by_ref().take(page_size).map(|entry| &entry.definition));
         let next = seen.next().map(|_| write_cursor(kind, start + page_size));
         let ttls = self.snapshot.offers.iter().flat_map(|(_, offer)| offer).filter_map(|offer| offer.list(kind).ttl);
         Ok(Page {
             definitions,
             next,
-            ttl: ttls.min().unwrap_or(self.inner.config.list_ttl).min(self.inner.config.list_ttl),
-            public: !self.inner.policy.distinguishes_callers() && self.snapshot.is_public(kind),
+            ttl: ttls.min().unwrap_or(self.moment.config.list_ttl).min(self.moment.config.list_ttl),
+            public: !self.moment.policy.distinguishes_callers() && self.snapshot.is_public(kind),
         })
     }
 
@@ -142,9 +167,12 @@ impl View {
         for entry in self.tools() {
             *tools.entry(&entry.subject.upstream).or_default() += 1;
         }
-        let hides = self.inner.policy.distinguishes_callers();
+        let hides = self.moment.policy.distinguishes_callers();
+        let is_part = !self.snapshot.left_out.is_empty();
         let known = self.snapshot.offers.iter().filter_map(|(name, offer)| Some((name, offer.as_deref()?)));
-        let seen = known.filter(|(name, _)| !hides || tools.contains_key(name));
+        let has_some =
+            |name: &UpstreamName| tools.contains_key(name) || (!hides && (!is_part || self.snapshot.has_any(name)));
+        let seen = known.filter(|(name, _)| has_some(name));
         seen.map(|(name, offer)| Server {
             name: name.clone(),
             tools: tools.get(name).copied().unwrap_or_default(),
@@ -157,17 +185,17 @@ impl View {
 
     /// Whether the tools that are listed are the same for everyone.
     pub fn is_public(&self) -> bool {
-        !self.inner.policy.distinguishes_callers() && self.snapshot.is_public(Kind::Tool)
+        !self.moment.policy.distinguishes_callers() && self.snapshot.is_public(Kind::Tool)
     }
 
     /// Whether entries look as if the only upstream were called without a gateway.
     pub fn is_transparent(&self) -> bool {
-        self.inner.config.naming == Naming::Transparent
+        self.space.namespace.naming == Naming::Transparent
     }
 
     /// How long lists may be kept.
     pub fn ttl(&self) -> Duration {
-        self.inner.config.list_ttl
+        self.moment.config.list_ttl
     }
 
     /// The way to what a request asks for. Waits for the lists of an upstream that is still starting when the name may be one of its.
@@ -177,7 +205,8 @@ impl View {
             return Ok(route);
         }
         let down = self.await_owner(kind, &name).await;
-        let found = self.find(&self.inner.snapshot(), kind, &name);
+        let now = self.now();
+        let found = now.find(&now.snapshot, kind, &name);
         found.ok_or_else(|| NotFound { kind, down: down.filter(|(owner, _)| may_own(owner, &name)), name })
     }
 
@@ -192,27 +221,31 @@ impl View {
                 None => (snapshot.resource(name)?, None),
             },
         };
-        self.may_see(&subject).then(|| self.route(subject, entry)).flatten()
+        // What an upstream has beside what it lists is judged by its URI.
+        let is_here = entry.is_some() || (self.space.namespace.selects)(&subject, &Json::literal("{}")).is_none();
+        (is_here && self.may_see(&subject)).then(|| self.route(subject, entry)).flatten()
     }
 
     /// The way to the task that `params` name, for whoever it was given to and may still call the tool that began it.
     pub fn task(&self, params: &Object) -> Option<Route> {
         let task = self.inner.handles.open_task(&self.caller, params).filter(|task| self.may_see(&task.subject))?;
-        Some(self.route(task.subject.clone(), None)?.into_task(task))
+        let is_left_out = self.snapshot.left_out.iter().any(|left| left.subject == task.subject);
+        (!is_left_out).then(|| self.route(task.subject.clone(), None)).flatten().map(|route| route.into_task(task))
     }
 
     fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {
-        let upstream = self.inner.member(&subject.upstream)?.upstream.clone();
-        Some(Route::new(upstream, subject, entry, self.caller.clone(), self.inner.handles.clone()))
+        let mut members = self.space.members(&self.moment);
+        let upstream = members.find(|member| *member.upstream.name() == subject.upstream)?.upstream.clone();
+        Some(Route::new(self, upstream, subject, entry))
     }
 
     /// Waits for the upstreams that are not known yet and could have an entry of this name. Gives the one that does not come
     /// up, and why.
     async fn await_owner(&self, kind: Kind, name: &str) -> Option<(UpstreamName, String)> {
-        let by_name = matches!(kind, Kind::Tool | Kind::Prompt) && self.inner.config.naming == Naming::Prefixed;
-        let deadline = Instant::now() + self.inner.config.call_wait;
+        let by_name = matches!(kind, Kind::Tool | Kind::Prompt) && self.space.namespace.naming == Naming::Prefixed;
+        let deadline = Instant::now() + self.moment.config.call_wait;
         let mut down = None;
-        for member in &self.inner.members {
+        for member in self.space.members(&self.moment) {
             let could_have = !by_name || may_own(member.upstream.name(), name);
             if !could_have || *member.known.borrow() >= Known::Remembered {
                 continue;
@@ -220,7 +253,7 @@ impl View {
             // A failed one is tried at once rather than when its pause is over.
             match member.upstream.ready(deadline).await {
                 Ok(_) => {
-                    let lists_by = deadline.min(Instant::now() + self.inner.config.list_wait);
+                    let lists_by = deadline.min(Instant::now() + self.moment.config.list_wait);
                     member.wait_for(Known::Fetched, lists_by).await;
                 }
                 Err(failure) => down = Some((member.upstream.name().clone(), failure.to_string())),
@@ -231,17 +264,19 @@ impl View {
 
     /// The way to the only upstream, for methods that toolgate does not know. There is none unless the gateway is transparent.
     pub fn transparent(&self, method: &Method) -> Option<Route> {
-        let [member] = &self.inner.members[..] else { return None };
+        let mut members = self.space.members(&self.moment);
+        let (Some(member), None) = (members.next(), members.next()) else { return None };
         let subject =
             Subject { upstream: member.upstream.name().clone(), kind: Kind::Tool, native: method.as_str().into() };
-        (self.inner.config.naming == Naming::Transparent && self.may_see(&subject))
+        (self.space.namespace.naming == Naming::Transparent && self.may_see(&subject))
             .then(|| self.route(subject, None))
             .flatten()
     }
 
     /// The upstreams of which nothing can be listed now, each with the reason; a list without their entries says so.
     pub fn missing(&self) -> Vec<(UpstreamName, String)> {
-        let unknown = self.inner.members.iter().filter(|member| self.snapshot.offer(member.upstream.name()).is_none());
+        let members = self.space.members(&self.moment);
+        let unknown = members.filter(|member| self.snapshot.offer(member.upstream.name()).is_none());
         unknown.map(|member| (member.upstream.name().clone(), member.why_unknown())).collect()
     }
 
@@ -251,12 +286,12 @@ impl View {
             Some(offer) => About {
                 server_info: offer.server_info.clone(),
                 capabilities: kept_capabilities(offer),
-                instructions: offer.instructions.clone(),
+                instructions: self.own_instructions().or_else(|| offer.instructions.clone()),
             },
             None => About {
                 server_info: own_info(),
                 capabilities: self.joint_capabilities(),
-                instructions: self.joint_instructions(),
+                instructions: self.own_instructions().or_else(|| self.joint_instructions()),
             },
         }
     }
@@ -269,7 +304,7 @@ impl View {
     /// The upstream that a transparent gateway looks like, once it is known.
     fn posed_as(&self) -> Option<&Offer> {
         match &self.snapshot.offers[..] {
-            [(_, Some(offer))] if self.inner.config.naming == Naming::Transparent => Some(offer),
+            [(_, Some(offer))] if self.space.namespace.naming == Naming::Transparent => Some(offer),
             _ => None,
         }
     }
@@ -294,6 +329,11 @@ impl View {
             capabilities.set("extensions", extensions.to_json());
         }
         capabilities
+    }
+
+    /// What the operator says instead of the upstreams.
+    pub fn own_instructions(&self) -> Option<String> {
+        self.space.namespace.instructions.clone()
     }
 
     fn joint_instructions(&self) -> Option<String> {

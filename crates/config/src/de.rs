@@ -38,9 +38,10 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Text(text) => visitor.visit_borrowed_str(text),
-            Value::Number(text) => match text.parse::<u64>() {
-                Ok(number) => visitor.visit_u64(number),
-                Err(_) => visitor.visit_f64(text.parse().map_err(Error::custom)?),
+            Value::Number(text) => match (text.parse::<u64>(), text.parse::<i64>()) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (Err(_), Ok(number)) => visitor.visit_i64(number),
+                _ => visitor.visit_f64(text.parse().map_err(Error::custom)?),
             },
             Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
             Value::Map(pairs) => visitor.visit_map(MapDeserializer::new(pairs.iter().map(|(key, value)| (key, value)))),

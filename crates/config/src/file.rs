@@ -9,6 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::namespace::Namespace;
 use crate::search::{Presentation, Search};
 use crate::spelled::{bytes, period};
 use crate::written::{Pairs, Text};
@@ -65,6 +66,9 @@ pub(crate) struct File {
     pub(crate) stdio: Stdio,
     /// The MCP servers behind the gateway, by name. The name is the first part of what clients see: `name__tool`.
     pub(crate) upstreams: Pairs<Upstream>,
+    /// Sets of entries of these, each under names of their own and at an endpoint of its own: `/ns/<name>/mcp`. The one that
+    /// is called `default` is `/mcp`.
+    pub(crate) namespaces: Pairs<Namespace>,
     /// The address of this schema, for editors.
     #[serde(rename = "$schema", skip_serializing)]
     pub(crate) schema: Option<Text>,
@@ -428,6 +432,7 @@ impl Default for File {
             restart: Restart::default(),
             stdio: Stdio::default(),
             upstreams: Pairs::default(),
+            namespaces: Pairs::default(),
             schema: None,
         }
     }

@@ -29,6 +29,8 @@ mod units;
 mod written;
 
 mod env_file;
+mod namespace;
+mod pattern;
 mod resolve;
 mod slug;
 mod upstream;
@@ -43,6 +45,9 @@ mod show;
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
 pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
+pub use namespace::{
+    ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,
+};
 pub use node::Place;
 pub use places::{CONFIG_VARIABLE, Found, find, home};
 pub use search::{Findable, Presentation};

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::fault::Report;
 use crate::file::{File, Names};
+use crate::namespace;
 use crate::node::{Node, Spot, Tree};
 use crate::search;
 use crate::secret::Secret;
@@ -55,12 +56,18 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
             ..resolved
         })
     });
-    let upstreams = upstreams.collect();
+    let upstreams: Vec<UpstreamSettings> = upstreams.collect();
+    let search = search::resolve(file.search, report);
+    let enabled: Vec<String> =
+        upstreams.iter().filter(|upstream| upstream.enabled).map(|upstream| upstream.slug.clone()).collect();
+    let common =
+        namespace::Common { names: file.names, presentation: file.presentation, search: &search, upstreams: &enabled };
+    let namespaces = namespace::resolve(file.namespaces, &common, report);
     Settings {
         listen,
         names: file.names,
         presentation: file.presentation,
-        search: search::resolve(file.search, report),
+        search,
         allowed_hosts: texts(&file.allowed_hosts, "a host", report, host),
         allowed_origins: texts(&file.allowed_origins, "an origin", report, origin),
         state_dir: file.state_dir.map(|dir| context.sources.resolve(context.base, &dir.value)),
@@ -71,6 +78,7 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
         limits: file.limits,
         timeouts: file.timeouts,
         upstreams,
+        namespaces,
         notes: Vec::new(),
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::file::{Builtin, Era, Isolation, Limits, Log, Names, Restart, Timeouts};
+use crate::namespace::NamespaceSettings;
 use crate::node::Place;
+use crate::pattern::matches;
 use crate::search::{Findable, Presentation};
 use crate::secret::Secret;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// The upstreams, in the order of the file; their slugs differ.
     pub upstreams: Vec<UpstreamSettings>,
+    /// What the endpoints show, the default one first; their slugs differ.
+    pub namespaces: Vec<NamespaceSettings>,
     /// What the operator may want to know though it is no fault, as lines with their places.
     pub notes: Vec<String>,
 }
@@ -164,21 +168,6 @@ impl Pinned {
     pub fn has(&self, tool: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, tool))
     }
-}
-
-/// Whether a name matches a pattern with `*`; linear but for the number of stars.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut name) = name.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let tail = parts.pop().unwrap_or_default();
-    for part in parts {
-        match name.find(part) {
-            Some(at) => name = &name[at + part.len()..],
-            None => return false,
-        }
-    }
-    name.ends_with(tail)
 }
 
 // === impl Builtin ===

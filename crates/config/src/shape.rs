@@ -38,6 +38,9 @@ impl<'a> Fitter<'a> {
             return false;
         }
         let schema = self.definition(schema);
+        if is_anything(schema) {
+            return true;
+        }
         let words = words(schema);
         if !words.is_empty() {
             return self.fit_word(node, &words);
@@ -91,7 +94,7 @@ impl<'a> Fitter<'a> {
                     empty += 1;
                     false
                 }
-                (None, Some(others)) if others.is_object() => self.fit(value, others),
+                (None, Some(others)) if others.is_object() || is_anything(others) => self.fit(value, others),
                 (None, _) if value.is_hole() => false,
                 (None, _) => {
                     self.unknown_key(key, schema);
@@ -138,7 +141,7 @@ impl<'a> Fitter<'a> {
             Some(choice) => {
                 let fits = self.fit(node, choice);
                 let one_for_many = choices.iter().any(|choice| types(choice).contains(&"array"));
-                if one_for_many && !matches!(node.value, Value::List(_)) {
+                if one_for_many && !matches!(node.value, Value::List(_) | Value::Map(_)) {
                     let one = node.clone();
                     node.value = Value::List(vec![one]);
                 }
@@ -197,6 +200,11 @@ impl<'a> Fitter<'a> {
         }
         true
     }
+}
+
+/// Whether any JSON will do.
+fn is_anything(schema: &Json) -> bool {
+    *schema == Json::Bool(true)
 }
 
 /// The words of an enumeration.

@@ -26,11 +26,9 @@ use self::compiled::{Cache, Compiled};
 use crate::signature::Signature;
 use crate::tool::Tool;
 
-/// How checking is done.
+/// What a checker remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Which slips are understood.
-    pub slips: Slips,
     /// As many compiled schemas are kept.
     pub cached_schemas: usize,
     /// And of so many bytes of schema text together.
@@ -40,7 +38,6 @@ pub struct Config {
 /// Checks arguments, and remembers compiled schemas by their bytes.
 #[derive(Debug)]
 pub struct Checker {
-    config: Config,
     cache: Mutex<Cache>,
 }
 
@@ -66,7 +63,7 @@ pub enum Checked {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { slips: Slips::ALL, cached_schemas: 512, cached_bytes: 4 << 20 }
+        Self { cached_schemas: 512, cached_bytes: 4 << 20 }
     }
 }
 
@@ -75,16 +72,16 @@ impl Default for Config {
 impl Checker {
     /// A checker that has compiled nothing yet.
     pub fn new(config: Config) -> Self {
-        Self { config, cache: Mutex::new(Cache::new(config.cached_schemas, config.cached_bytes)) }
+        Self { cache: Mutex::new(Cache::new(config.cached_schemas, config.cached_bytes)) }
     }
 
-    /// Holds the arguments of a call to `tool` against its schema.
-    pub fn check(&self, tool: &Tool<'_>, arguments: &Json) -> Checked {
+    /// Holds the arguments of a call to `tool` against its schema; these slips are understood.
+    pub fn check(&self, tool: &Tool<'_>, arguments: &Json, slips: Slips) -> Checked {
         let Some(schema) = (tool.kind == Kind::Tool).then(|| tool.input_schema()).flatten() else {
             return Checked::Unchecked(Unsuitable::NoSchema);
         };
         match self.compiled(&schema) {
-            Ok(compiled) => self.check_against(&compiled, arguments),
+            Ok(compiled) => check_against(&compiled, arguments, slips),
             Err(unsuitable) => Checked::Unchecked(unsuitable),
         }
     }
@@ -103,28 +100,28 @@ impl Checker {
         // A cache that a panicking thread left is whole: entries are inserted at once.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn check_against(&self, compiled: &Compiled, arguments: &Json) -> Checked {
-        let (given, mut mends) = mend::whole(arguments, self.config.slips);
-        let verdict = match compiled.judge(&given) {
-            Ok(verdict) => verdict,
-            Err(unsuitable) => return Checked::Unchecked(unsuitable),
-        };
-        if verdict.is_sound() {
-            return if mends.is_empty() { Checked::Sound } else { Checked::Mended { arguments: given, mends } };
-        }
-        let mended = mend::members(compiled, given, verdict, self.config.slips);
-        mends.extend(mended.mends);
-        if mended.verdict.is_sound() {
-            return Checked::Mended { arguments: mended.arguments, mends };
-        }
-        Checked::Faulty(Faults {
-            list: mended.verdict.faults(compiled),
-            more: mended.verdict.more(),
-            signature: Signature::of_reading(compiled.reading()).text,
-            example: example::of(compiled, &mended.arguments),
-        })
+fn check_against(compiled: &Compiled, arguments: &Json, slips: Slips) -> Checked {
+    let (given, mut mends) = mend::whole(arguments, slips);
+    let verdict = match compiled.judge(&given) {
+        Ok(verdict) => verdict,
+        Err(unsuitable) => return Checked::Unchecked(unsuitable),
+    };
+    if verdict.is_sound() {
+        return if mends.is_empty() { Checked::Sound } else { Checked::Mended { arguments: given, mends } };
     }
+    let mended = mend::members(compiled, given, verdict, slips);
+    mends.extend(mended.mends);
+    if mended.verdict.is_sound() {
+        return Checked::Mended { arguments: mended.arguments, mends };
+    }
+    Checked::Faulty(Faults {
+        list: mended.verdict.faults(compiled),
+        more: mended.verdict.more(),
+        signature: Signature::of_reading(compiled.reading()).text,
+        example: example::of(compiled, &mended.arguments),
+    })
 }
 
 #[cfg(test)]

@@ -82,8 +82,17 @@ impl Surface {
 
 /// Whether a tool says of itself that it changes nothing. Hints may lie; a client believes those of servers it trusts.
 pub fn only_reads(definition: &Json) -> bool {
-    let hint = || definition.object().ok()?.child("annotations")?.get("readOnlyHint").cloned();
-    hint().is_some_and(|hint| hint.as_str() == "true")
+    hint(definition, "readOnlyHint").is_some_and(|hint| hint.as_str() == "true")
+}
+
+/// Whether a tool may destroy something, for all that it says: one that says neither that it only reads nor that it destroys
+/// nothing may (`ToolAnnotations`, where `destructiveHint` is true unless it says otherwise).
+pub fn may_destroy(definition: &Json) -> bool {
+    !only_reads(definition) && hint(definition, "destructiveHint").is_none_or(|hint| hint.as_str() != "false")
+}
+
+fn hint(definition: &Json, name: &str) -> Option<Json> {
+    definition.object().ok()?.child("annotations")?.get(name).cloned()
 }
 
 /// The whole result of a `tools/list` member for the surface: its definitions in order.

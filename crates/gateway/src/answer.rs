@@ -66,7 +66,7 @@ fn surface(view: &View, presenter: &Presenter, presented: &Presented, request: &
     }
     let definitions = presenter.definitions(view);
     // The surface itself is the same for everyone. What is pinned is not, nor is what a budget makes of a caller's view.
-    let is_fixed = definitions.len() == presenter.config.surface.tools().len() && presenter.is_asked(presented);
+    let is_fixed = definitions.len() == view.showing().surface.tools().len() && presenter.is_asked(view, presented);
     let page = Page {
         definitions: Json::array_of(&definitions),
         next: None,

@@ -71,7 +71,7 @@ pub struct UpstreamCost {
 /// itself needs.
 pub(crate) fn shown_as(presenter: &Presenter, view: &View) -> String {
     let shown = presenter.shown(view, &Presented::default());
-    let budget = presenter.config.budget;
+    let budget = view.showing().budget;
     let why = match shown.why {
         Why::Budget if shown.as_search => format!("auto: they have more than {budget} tokens"),
         Why::Budget => format!("auto: they have at most {budget} tokens"),
@@ -89,7 +89,7 @@ pub(crate) fn presentation(presenter: &Presenter, view: &View) -> PresentationSt
     let shown = presenter.shown(view, &Presented::default());
     let tokens = |entry: &toolgate_catalog::Entry| presenter.tokens.of_definition(Kind::Tool, &entry.definition);
     let (tools, all) = view.tools().fold((0, 0), |(tools, all), entry| (tools + 1, all + tokens(entry)));
-    let budget = presenter.config.budget;
+    let budget = view.showing().budget;
     let why = match shown.why {
         Why::Budget if shown.as_search => {
             format!("auto: {tools} tools have {all} tokens, more than the budget of {budget}")
@@ -110,7 +110,7 @@ pub(crate) fn presentation(presenter: &Presenter, view: &View) -> PresentationSt
 
 fn surface_tokens(presenter: &Presenter, view: &View) -> usize {
     let pinned = presenter.pinned(view).map(|entry| presenter.tokens.of_definition(Kind::Tool, &entry.definition));
-    surface::cost(presenter.config.surface, &presenter.tokens) + pinned.sum::<usize>()
+    surface::cost(view.showing().surface, &presenter.tokens) + pinned.sum::<usize>()
 }
 
 /// What the tools of a view cost.

@@ -2,7 +2,7 @@
 
 use toolgate_catalog::{BadCursor, NotFound};
 use toolgate_identity::Unidentified;
-use toolgate_protocol::{Json, Kind, Method, Object, RpcError, code};
+use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, RpcError, code};
 
 /// Why the gateway itself refuses a request. What an upstream answers, errors included, is a reply and not one of these.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum Error {
     /// Nobody we know.
     #[error(transparent)]
     Unidentified(#[from] Unidentified),
+    /// No such endpoint, or not any more.
+    #[error("there is no endpoint {0}: no namespace or upstream of the config has this name")]
+    NoEndpoint(Endpoint),
     /// No such entry, or not for this caller.
     #[error(transparent)]
     NotFound(#[from] NotFound),
@@ -74,7 +77,7 @@ impl Error {
             }
             Self::MethodNotFound(_) => RpcError::new(code::METHOD_NOT_FOUND, self.to_string()),
             Self::HeaderMismatch(_) => RpcError::new(code::HEADER_MISMATCH, self.to_string()),
-            Self::Unidentified(_) => RpcError::new(code::INVALID_REQUEST, self.to_string()),
+            Self::Unidentified(_) | Self::NoEndpoint(_) => RpcError::new(code::INVALID_REQUEST, self.to_string()),
             Self::Internal(_) => RpcError::new(code::INTERNAL_ERROR, "internal error; the gateway's log says more"),
         }
     }

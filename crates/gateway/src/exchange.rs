@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use toolgate_catalog::{About, Catalog, UpstreamStatus, View};
+use toolgate_catalog::{About, Catalog, NamespaceStatus, UpstreamStatus, View};
 use toolgate_discovery::surface::SurfaceTool;
 use toolgate_identity::{Caller, Identity, Presented};
-use toolgate_protocol::{Json, Method, Object, Reply, meta};
+use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, meta};
 
 use crate::answer;
 use crate::costs::{self, Costs, PresentationStatus};
 use crate::error::{Blame, Error};
-use crate::listen::{self, Logs, ToolsWatch};
-use crate::present::{self, Presenter};
+use crate::listen::{self, ListsWatch, Logs};
+use crate::present::Presenter;
 use crate::surface;
 
 /// The gateway: everything between the transports and the upstreams.
@@ -55,12 +55,29 @@ enum AnsweredBy {
 
 impl Gateway {
     /// A gateway in front of a catalog.
-    pub fn new(identity: Identity, catalog: Catalog, presentation: present::Config) -> Self {
-        let presenter = Arc::new(Presenter::new(presentation));
-        if presenter.may_search() {
-            catalog.expect_searches();
-        }
-        Self { identity, catalog, presenter, closing: watch::Sender::new(false) }
+    pub fn new(identity: Identity, catalog: Catalog) -> Self {
+        Self { identity, catalog, presenter: Arc::new(Presenter::new()), closing: watch::Sender::new(false) }
+    }
+
+    /// What there is to call.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What `caller` may see at the endpoint that a request came to.
+    fn view(&self, caller: &Caller, presented: &Presented) -> Result<View, Error> {
+        let view = self.catalog.view(caller, &presented.endpoint);
+        view.ok_or_else(|| Error::NoEndpoint(presented.endpoint.clone()))
+    }
+
+    /// What a client that asks for nothing may see.
+    fn plain_view(&self) -> Result<View, Error> {
+        self.view(&Caller::anonymous(), &Presented::default())
+    }
+
+    /// Whether there is such an endpoint.
+    pub fn serves(&self, endpoint: &Endpoint) -> bool {
+        self.catalog.has(endpoint)
     }
 
     /// Answers one request. Never fails and never panics: what goes wrong is an error in the reply.
@@ -79,19 +96,19 @@ impl Gateway {
         match answered_by(&request.method) {
             AnsweredBy::Gateway => {
                 self.catalog.settled().await;
-                let view = self.catalog.view(&caller);
+                let view = self.view(&caller, presented)?;
                 answer::answer(&view, &self.presenter, presented, &request).map(|result| Reply::done(Ok(result)))
             }
             AnsweredBy::Watch => {
                 // Before anything else, so that no change falls between the acknowledgement and the first look.
                 let changes = self.catalog.changes();
                 self.catalog.settled().await;
-                let view = self.catalog.view(&caller);
-                let tools = ToolsWatch::new(view.clone(), self.presenter.clone(), presented.clone());
-                listen::listen(&view, changes, tools, self.closing.subscribe(), request).await
+                let view = self.view(&caller, presented)?;
+                let lists = ListsWatch::new(view.clone(), self.presenter.clone(), presented.clone());
+                listen::listen(&view, changes, lists, self.closing.subscribe(), request).await
             }
             AnsweredBy::Upstream => {
-                let view = self.catalog.view(&caller);
+                let view = self.view(&caller, presented)?;
                 if let Some(tool) = self.surface_tool(&view, presented, &request) {
                     self.catalog.settled().await;
                     // Boxed, so that every other call's future need not have room for it.
@@ -110,12 +127,12 @@ impl Gateway {
                 if !declares(&request.params, meta::TASKS) {
                     return Err(Error::MissingExtension(meta::TASKS));
                 }
-                let view = self.catalog.view(&caller);
+                let view = self.view(&caller, presented)?;
                 let route = view.task(&request.params).ok_or(Error::UnknownTask)?;
                 Ok(route.send(request.method, request.params).await)
             }
             AnsweredBy::Nobody => {
-                let view = self.catalog.view(&caller);
+                let view = self.view(&caller, presented)?;
                 let route =
                     view.transparent(&request.method).ok_or_else(|| Error::MethodNotFound(request.method.clone()))?;
                 Ok(route.send(request.method, request.params).await)
@@ -135,7 +152,7 @@ impl Gateway {
     pub async fn about(&self, presented: &Presented) -> Result<About, Error> {
         let caller = self.identity.identify(presented).await?;
         self.catalog.settled().await;
-        Ok(answer::about(&self.catalog.view(&caller), &self.presenter, presented))
+        Ok(answer::about(&self.view(&caller, presented)?, &self.presenter, presented))
     }
 
     /// A client's conversation is over: what upstreams keep for it alone is ended.
@@ -152,14 +169,17 @@ impl Gateway {
     /// there would have been.
     pub async fn abandon(&self, presented: &Presented, method: &Method, params: &Object) {
         let Ok(caller) = self.identity.identify(presented).await else { return };
-        if let Ok(route) = self.catalog.view(&caller).resolve(method, params).await {
+        let Ok(view) = self.view(&caller, presented) else { return };
+        if let Ok(route) = view.resolve(method, params).await {
             route.abandon(method, params);
         }
     }
 
-    /// Log messages of upstreams that belong to no call.
-    pub fn logs(&self) -> Logs {
-        Logs::new(self.catalog.changes())
+    /// Log messages that belong to no call, of the upstreams that a client may see.
+    pub async fn logs(&self, presented: &Presented) -> Result<Logs, Error> {
+        let caller = self.identity.identify(presented).await?;
+        let changes = self.catalog.changes();
+        Ok(Logs::new(changes, self.view(&caller, presented)?))
     }
 
     /// How each upstream is doing.
@@ -167,14 +187,19 @@ impl Gateway {
         self.catalog.status()
     }
 
+    /// What each endpoint shows.
+    pub fn namespaces(&self) -> Vec<NamespaceStatus> {
+        self.catalog.namespaces()
+    }
+
     /// How a client that asks for nothing is shown the tools, in a line.
     pub fn shown_as(&self) -> String {
-        costs::shown_as(&self.presenter, &self.catalog.view(&Caller::anonymous()))
+        self.plain_view().map_or_else(|error| error.to_string(), |view| costs::shown_as(&self.presenter, &view))
     }
 
     /// How a client that asks for nothing is shown the tools, and why.
     pub async fn presentation(&self) -> Result<PresentationStatus, Error> {
-        let (presenter, view) = (self.presenter.clone(), self.catalog.view(&Caller::anonymous()));
+        let (presenter, view) = (self.presenter.clone(), self.plain_view()?);
         let counted = tokio::task::spawn_blocking(move || costs::presentation(&presenter, &view)).await;
         counted.map_err(|error| Error::Internal(format!("counting failed: {error}")))
     }
@@ -182,7 +207,7 @@ impl Gateway {
     /// What the tools cost a model, directly and through the surface.
     pub async fn costs(&self) -> Result<Costs, Error> {
         self.catalog.settled().await;
-        costs::costs(&self.presenter, &self.catalog.view(&Caller::anonymous())).await
+        costs::costs(&self.presenter, &self.plain_view()?).await
     }
 
     /// Whether every upstream has come up or failed.

@@ -16,4 +16,4 @@ pub use costs::{Costs, PresentationStatus, UpstreamCost};
 pub use error::{Blame, Error};
 pub use exchange::{Gateway, Request};
 pub use listen::Logs;
-pub use toolgate_catalog::{About, Counts, UpstreamStatus};
+pub use toolgate_catalog::{About, Counts, NamespaceStatus, UpstreamStatus};

@@ -3,13 +3,13 @@
 //! Source: 2026-07-28 `basic/utilities/subscriptions`. The acknowledgement goes out when every watch upstream is live, so
 //! that a change made right after it is not missed.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use toolgate_catalog::{Change, View};
 use toolgate_identity::Presented;
-use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, meta};
+use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, UpstreamName, meta};
 
 use crate::error::Error;
 use crate::exchange::Request;
@@ -24,15 +24,19 @@ const QUEUE: usize = 64;
 #[derive(Default)]
 struct Filter {
     lists: Vec<Kind>,
-    resources: HashSet<Arc<str>>,
+    /// By their upstream and their URI there: the one that the client named.
+    resources: HashMap<(UpstreamName, Arc<str>), Arc<str>>,
 }
 
-/// What a client sees of the tools, so that one that sees the surface is not told of changes that it does not see.
-pub(crate) struct ToolsWatch {
-    view: View,
+/// What a client was listed, so that nobody is told of changes that they do not see: another namespace's, or those of tools
+/// behind the surface.
+pub(crate) struct ListsWatch {
+    tools: View,
+    shown: Listing,
+    prompts: View,
+    resources: View,
     presenter: Arc<Presenter>,
     presented: Presented,
-    seen: Listing,
 }
 
 /// The lists that can be listened to, by the member that asks for them and the notification that tells of them.
@@ -42,14 +46,17 @@ const LISTS: [(Kind, &str, Method); 3] = [
     (Kind::Resource, "resourcesListChanged", Method::ResourcesChanged),
 ];
 
-/// Log messages of upstreams that belong to no call, as they come.
-pub struct Logs(broadcast::Receiver<Change>);
+/// Log messages of an endpoint's upstreams that belong to no call, as they come.
+pub struct Logs {
+    changes: broadcast::Receiver<Change>,
+    view: View,
+}
 
 /// Starts to listen.
 pub(crate) async fn listen(
     view: &View,
     changes: broadcast::Receiver<Change>,
-    tools: ToolsWatch,
+    lists: ListsWatch,
     closing: watch::Receiver<bool>,
     request: Request,
 ) -> Result<Reply, Error> {
@@ -73,7 +80,8 @@ pub(crate) async fn listen(
             && let Ok(watch) = route.watch().await
         {
             watches.push(watch);
-            filter.resources.insert(uri.into());
+            let subject = route.subject();
+            filter.resources.insert((subject.upstream.clone(), subject.native.clone()), uri.into());
         }
     }
 
@@ -83,7 +91,7 @@ pub(crate) async fn listen(
     let first = Event::Notification(Notification::new(Method::Acknowledged, acknowledged));
     sender.try_send(first).map_err(|_| Error::Internal("a new queue is full".into()))?;
     tokio::spawn(async move {
-        tell(filter, changes, tools, closing, subscription, sender).await;
+        tell(filter, changes, lists, closing, subscription, sender).await;
         drop(watches);
     });
     Ok(Reply::stream(events, OnDrop::default()))
@@ -103,7 +111,7 @@ fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
 async fn tell(
     filter: Filter,
     mut changes: broadcast::Receiver<Change>,
-    mut tools: ToolsWatch,
+    mut lists: ListsWatch,
     mut closing: watch::Receiver<bool>,
     subscription: Json,
     sender: mpsc::Sender<Event>,
@@ -113,7 +121,7 @@ async fn tell(
             () = sender.closed() => return,
             _ = closing.wait_for(|closing| *closing) => break,
             change = changes.recv() => match change {
-                Ok(Change::List(Kind::Tool)) if !tools.has_changed() => continue,
+                Ok(Change::List(kind)) if !lists.has_changed(kind) => continue,
                 Ok(change) => filter.notification(change).into_iter().collect(),
                 Err(broadcast::error::RecvError::Lagged(_)) => filter.everything(),
                 Err(broadcast::error::RecvError::Closed) => break,
@@ -151,7 +159,7 @@ impl Filter {
             }
         }
         if !self.resources.is_empty() {
-            let mut uris: Vec<&str> = self.resources.iter().map(|uri| &**uri).collect();
+            let mut uris: Vec<&str> = self.resources.values().map(|uri| &**uri).collect();
             uris.sort_unstable();
             granted.set("resourceSubscriptions", Json::of(&uris).expect("a list of strings is JSON"));
         }
@@ -161,7 +169,11 @@ impl Filter {
     fn notification(&self, change: Change) -> Option<Notification> {
         match change {
             Change::List(kind) if self.lists.contains(&kind) => list_changed(kind),
-            Change::Resource { uri, params } if self.resources.contains(&uri) => {
+            Change::Resource { upstream, uri, mut params } => {
+                let public = self.resources.get(&(upstream, uri.clone()))?;
+                if *public != uri {
+                    params.set("uri", Json::string(public));
+                }
                 Some(Notification::new(Method::ResourceUpdated, params))
             }
             _ => None,
@@ -173,7 +185,7 @@ impl Filter {
         let lists = self.lists.iter().filter_map(|kind| list_changed(*kind));
         let resources = self
             .resources
-            .iter()
+            .values()
             .map(|uri| Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))));
         lists.chain(resources).collect()
     }
@@ -184,34 +196,50 @@ fn list_changed(kind: Kind) -> Option<Notification> {
     Some(Notification::new(method.clone(), Object::new()))
 }
 
-// === impl ToolsWatch ===
+// === impl ListsWatch ===
 
-impl ToolsWatch {
+impl ListsWatch {
     pub(crate) fn new(view: View, presenter: Arc<Presenter>, presented: Presented) -> Self {
-        let seen = presenter.listing(&view, &presented);
-        Self { view, presenter, presented, seen }
+        let shown = presenter.listing(&view, &presented);
+        Self { tools: view.clone(), shown, prompts: view.clone(), resources: view, presenter, presented }
     }
 
-    /// Whether the client's list of tools is another one than when this was last asked.
-    fn has_changed(&mut self) -> bool {
-        self.view = self.view.now();
-        let now = self.presenter.listing(&self.view, &self.presented);
-        std::mem::replace(&mut self.seen, now).is_stale(now)
+    /// Whether the client's list of this kind is another one than when this was last asked.
+    fn has_changed(&mut self, kind: Kind) -> bool {
+        let seen = match kind {
+            Kind::Tool => &mut self.tools,
+            Kind::Prompt => &mut self.prompts,
+            Kind::Resource | Kind::Template => &mut self.resources,
+        };
+        let now = seen.now();
+        let before = std::mem::replace(seen, now);
+        match kind {
+            Kind::Tool => {
+                let now = self.presenter.listing(&self.tools, &self.presented);
+                let same = std::mem::replace(&mut self.shown, now) == now;
+                !same || (now == Listing::Direct && !self.tools.lists_the_same(&before, kind))
+            }
+            Kind::Prompt => !self.prompts.lists_the_same(&before, kind),
+            Kind::Resource | Kind::Template => {
+                let same = |kind| self.resources.lists_the_same(&before, kind);
+                !(same(Kind::Resource) && same(Kind::Template))
+            }
+        }
     }
 }
 
 // === impl Logs ===
 
 impl Logs {
-    pub(crate) fn new(changes: broadcast::Receiver<Change>) -> Self {
-        Self(changes)
+    pub(crate) fn new(changes: broadcast::Receiver<Change>, view: View) -> Self {
+        Self { changes, view }
     }
 
     /// The parameters of the next message; `None` when the gateway has ended.
     pub async fn next(&mut self) -> Option<Object> {
         loop {
-            match self.0.recv().await {
-                Ok(Change::Log { params, .. }) => return Some(params),
+            match self.changes.recv().await {
+                Ok(Change::Log { upstream, params }) if self.view.has_member(&upstream) => return Some(params),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }

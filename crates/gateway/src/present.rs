@@ -9,37 +9,15 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use toolgate_catalog::{Entry, View};
-use toolgate_discovery::arguments::{self, Checker, Slips};
-use toolgate_discovery::surface::{self, Surface, SurfaceTool};
+use toolgate_catalog::{Entry, Showing, View};
+use toolgate_discovery::arguments::{self, Checker};
+use toolgate_discovery::surface::{self, SurfaceTool};
 use toolgate_discovery::{Tokens, instructions};
 use toolgate_identity::Presented;
 use toolgate_protocol::{Json, Kind, Presentation};
 
-/// Whether a tool is one of some, by its public name.
-pub type Picks = Box<dyn Fn(&str) -> bool + Send + Sync>;
-
-/// How views are shown.
-pub struct Config {
-    /// Where neither the endpoint nor the client says otherwise.
-    pub presentation: Presentation,
-    /// By the name that a legacy client gives itself, in lower case; the first that fits counts.
-    pub clients: Vec<(String, Presentation)>,
-    /// `auto` lists tools directly up to so many tokens.
-    pub budget: usize,
-    /// Tools that are listed beside the surface.
-    pub pinned: Picks,
-    /// Which tools the surface has.
-    pub surface: Surface,
-    /// Whether slips that can mean only one thing are understood.
-    pub lenient: bool,
-    /// How many tokens an answer of the surface may have, about.
-    pub answer_tokens: usize,
-}
-
-/// Shows views.
+/// Shows views, each as its namespace says; what it remembers serves all of them.
 pub(crate) struct Presenter {
-    pub(crate) config: Config,
     pub(crate) tokens: Tokens,
     pub(crate) checker: Checker,
     /// Places for searches that run at once.
@@ -70,7 +48,7 @@ pub(crate) enum Why {
 /// What a client sees in its list of tools, to tell whether that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// All tools, at one version of the catalog.
+    /// All tools.
     Direct,
     /// The surface and pinned tools, by a hash of these.
     Search(u64),
@@ -85,16 +63,15 @@ const SEARCH_THEMSELVES: [&str; 2] = ["claude-code", "cursor-vscode"];
 // === impl Presenter ===
 
 impl Presenter {
-    pub(crate) fn new(config: Config) -> Self {
-        let slips = if config.lenient { Slips::ALL } else { Slips::NONE };
-        let checker = Checker::new(arguments::Config { slips, ..arguments::Config::default() });
+    pub(crate) fn new() -> Self {
+        let checker = Checker::new(arguments::Config::default());
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { config, tokens: Tokens::new(), checker, searching: Semaphore::new(processors) }
+        Self { tokens: Tokens::new(), checker, searching: Semaphore::new(processors) }
     }
 
     /// How `view` is shown to whoever sent this.
     pub(crate) fn shown(&self, view: &View, presented: &Presented) -> Shown {
-        let (wanted, why) = self.wanted(presented);
+        let (wanted, why) = wanted(view.showing(), presented);
         let as_search = |as_search, why| Shown { as_search, why };
         match wanted {
             Presentation::Direct => as_search(false, why),
@@ -104,42 +81,18 @@ impl Presenter {
         }
     }
 
-    /// What the endpoint asks for, else what is set for the client, else for all.
-    fn wanted(&self, presented: &Presented) -> (Presentation, Why) {
-        if let Some(presentation) = presented.presentation {
-            return (presentation, Why::Asked);
-        }
-        let client = presented.introduced_as.as_ref().map(|name| name.to_lowercase());
-        if let Some(client) = client {
-            let set = self.config.clients.iter().find(|(name, _)| *name == client);
-            if let Some((_, presentation)) = set {
-                return (*presentation, Why::Client);
-            }
-            if self.config.presentation == Presentation::Auto && SEARCH_THEMSELVES.contains(&&*client) {
-                return (Presentation::Direct, Why::Client);
-            }
-        }
-        (self.config.presentation, Why::Asked)
-    }
-
     /// Whether a client is shown the surface by a word of the config or the endpoint, whatever the view holds.
-    pub(crate) fn is_asked(&self, presented: &Presented) -> bool {
-        self.wanted(presented).0 == Presentation::Search
-    }
-
-    /// Whether some client may be shown the surface without asking for it.
-    pub(crate) fn may_search(&self) -> bool {
-        self.config.presentation != Presentation::Direct
-            || self.config.clients.iter().any(|(_, presentation)| *presentation != Presentation::Direct)
+    pub(crate) fn is_asked(&self, view: &View, presented: &Presented) -> bool {
+        wanted(view.showing(), presented).0 == Presentation::Search
     }
 
     fn exceeds_budget(&self, view: &View) -> bool {
         // A token has at least a byte: short lists are never counted, and the vocabulary is not loaded for them.
         let bytes: usize = view.tools().map(|entry| entry.definition.text().len()).sum();
-        if bytes <= self.config.budget {
+        if bytes <= view.showing().budget {
             return false;
         }
-        let mut left = self.config.budget;
+        let mut left = view.showing().budget;
         view.tools().any(|entry| match left.checked_sub(self.tokens.of_definition(Kind::Tool, &entry.definition)) {
             Some(rest) => {
                 left = rest;
@@ -151,8 +104,8 @@ impl Presenter {
 
     /// The tool of the surface that `name` means, wherever one may have been shown.
     pub(crate) fn surface_tool(&self, view: &View, presented: &Presented, name: &str) -> Option<SurfaceTool> {
-        let tool = self.config.surface.find(name)?;
-        match self.wanted(presented).0 {
+        let tool = view.showing().surface.find(name)?;
+        match wanted(view.showing(), presented).0 {
             Presentation::Search => Some(tool),
             Presentation::Direct => None,
             // An upstream's own tool of the name is only found where nothing is renamed.
@@ -162,15 +115,15 @@ impl Presenter {
 
     /// What a client is listed through the surface.
     pub(crate) fn definitions(&self, view: &View) -> Vec<Json> {
-        let mut definitions = surface::definitions(self.config.surface);
+        let mut definitions = surface::definitions(view.showing().surface);
         definitions.extend(self.pinned(view).map(|entry| entry.definition.clone()));
         definitions
     }
 
     /// The tools that are listed beside the surface.
     pub(crate) fn pinned<'v>(&'v self, view: &'v View) -> impl Iterator<Item = &'v Arc<Entry>> {
-        view.tools()
-            .filter(|entry| (self.config.pinned)(&entry.public) && self.config.surface.find(&entry.public).is_none())
+        let showing = view.showing();
+        view.tools().filter(|entry| (showing.pinned)(&entry.public) && showing.surface.find(&entry.public).is_none())
     }
 
     /// What a client sees in its list of tools.
@@ -187,23 +140,35 @@ impl Presenter {
 
     /// What a client reads first where it sees the surface.
     pub(crate) fn instructions(&self, view: &View) -> String {
+        if let Some(own) = view.own_instructions() {
+            return own;
+        }
         let servers = view.servers();
         let servers: Vec<instructions::Server<'_>> = servers
             .iter()
             .filter(|server| server.tools > 0)
             .map(|server| (server.name.as_str(), server.tools))
             .collect();
-        instructions::instructions(&servers, self.config.surface, instructions::DEFAULT_BUDGET, &self.tokens)
+        instructions::instructions(&servers, view.showing().surface, instructions::DEFAULT_BUDGET, &self.tokens)
     }
 }
 
-// === impl Listing ===
-
-impl Listing {
-    /// Whether a client that sees this must be told when the tools of upstreams change and it then sees `now`.
-    pub(crate) fn is_stale(self, now: Self) -> bool {
-        self == Self::Direct || self != now
+/// What the endpoint asks for, else what is set for the client, else for all.
+fn wanted(showing: &Showing, presented: &Presented) -> (Presentation, Why) {
+    if let Some(presentation) = presented.presentation {
+        return (presentation, Why::Asked);
     }
+    let client = presented.introduced_as.as_ref().map(|name| name.to_lowercase());
+    if let Some(client) = client {
+        let set = showing.clients.iter().find(|(name, _)| *name == client);
+        if let Some((_, presentation)) = set {
+            return (*presentation, Why::Client);
+        }
+        if showing.presentation == Presentation::Auto && SEARCH_THEMSELVES.contains(&&*client) {
+            return (Presentation::Direct, Why::Client);
+        }
+    }
+    (showing.presentation, Why::Asked)
 }
 
 // === impl Why ===

@@ -25,7 +25,7 @@ pub(crate) async fn answer(
     tool: SurfaceTool,
     request: Request,
 ) -> Result<Reply, Error> {
-    let asked = Asked::read(tool, request.params.get("arguments"), presenter.config.lenient);
+    let asked = Asked::read(tool, request.params.get("arguments"), view.showing().lenient);
     match asked {
         Err(misuse) => Ok(finished(&view, answer::misused(&misuse), None)),
         Ok(Asked::Search(search)) => {
@@ -67,7 +67,8 @@ fn shown(entry: &Entry) -> Tool<'_> {
 // === impl Presenter ===
 
 impl Presenter {
-    fn style(&self) -> Style<'_> {
-        Style { budget: self.config.answer_tokens, ..Style::new(&self.tokens, self.config.surface) }
+    fn style(&self, view: &View) -> Style<'_> {
+        let showing = view.showing();
+        Style { budget: showing.answer_tokens, ..Style::new(&self.tokens, showing.surface) }
     }
 }

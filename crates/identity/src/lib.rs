@@ -8,7 +8,7 @@ mod vouch;
 
 use std::sync::Arc;
 
-use toolgate_protocol::Presentation;
+use toolgate_protocol::{Endpoint, Presentation};
 use toolgate_seal::Sealer;
 
 pub use vouch::{Vouch, vouch};
@@ -18,6 +18,8 @@ pub use vouch::{Vouch, vouch};
 pub struct Presented {
     /// The address it came from; absent over stdio.
     pub address: Option<std::net::IpAddr>,
+    /// The endpoint that it came to.
+    pub endpoint: Endpoint,
     /// The presentation that its endpoint asks for, such as with `?view=search`.
     pub presentation: Option<Presentation>,
     /// The name under which its client introduced itself once for all its requests. Clients whose every request stands

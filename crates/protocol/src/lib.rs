@@ -6,9 +6,10 @@
 //! In reading order: [`json`] is that text, [`object`] its members, [`message`] the JSON-RPC envelope, [`method`] and
 //! [`code`] its vocabulary, [`revision`] and [`meta`] what a modern request says of itself, [`header`] what HTTP repeats of
 //! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] and [`subject`] who and what is
-//! meant, [`presentation`] how it is shown.
+//! meant, [`endpoint`] where it came in, [`presentation`] how it is shown.
 
 pub mod code;
+pub mod endpoint;
 pub mod header;
 pub mod json;
 pub mod line;
@@ -25,6 +26,7 @@ pub mod sse;
 pub mod subject;
 
 pub use code::RpcError;
+pub use endpoint::{Endpoint, Slug};
 pub use json::{Json, JsonError};
 pub use message::{Id, Message, Notification, Request, Response};
 pub use method::Method;

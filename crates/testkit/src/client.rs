@@ -52,6 +52,8 @@ pub struct Client {
     answers: BTreeMap<String, Answer>,
     log_level: Option<&'static str>,
     session: Option<String>,
+    /// One more header for each request.
+    header: Option<(&'static str, &'static str)>,
     next_id: AtomicU64,
 }
 
@@ -116,6 +118,7 @@ impl Client {
             answers: BTreeMap::new(),
             log_level: None,
             session: None,
+            header: None,
             next_id: AtomicU64::new(1),
         }
     }
@@ -134,6 +137,20 @@ impl Client {
     #[must_use]
     pub fn view(mut self, presentation: &str) -> Self {
         self.path = format!("/mcp?view={presentation}");
+        self
+    }
+
+    /// Goes to another endpoint than `/mcp`.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
+    /// Sends this header with each request.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
         self
     }
 
@@ -241,6 +258,9 @@ impl Client {
         // Revisions before 2025-06-18 do not have the header; dates compare as texts.
         if self.era == Era::Modern || self.session.is_some() && self.revision >= "2025-06-18" {
             request = request.header("mcp-protocol-version", self.revision);
+        }
+        if let Some((name, value)) = self.header {
+            request = request.header(name, value);
         }
         match &self.session {
             Some(session) => request.header("mcp-session-id", session),

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use toolgate_protocol::Slug;
+
 /// One MCP endpoint in front of any number of MCP servers.
 ///
 /// Without a command, `toolgate` serves: it reads the config it finds (toolgate.yaml, .mcp.json, …), starts the MCP servers
@@ -121,6 +123,9 @@ pub(crate) struct Stdio {
     /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Serve this namespace of the config.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<Slug>,
     #[command(flatten)]
     pub(crate) view: View,
     #[command(flatten)]
@@ -136,6 +141,9 @@ pub(crate) struct Gateway {
     /// Start the servers of this config for as long as the command takes, instead of asking a running gateway.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// As this namespace shows them.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub(crate) namespace: Option<Slug>,
 }
 
 /// `status`.

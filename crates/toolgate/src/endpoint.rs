@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpStream;
 use toolgate_app::{Gateway, Presented, Request, build, start_logging};
+use toolgate_protocol::endpoint::Endpoint as Place;
 use toolgate_protocol::{
     Event, Json, Method, Object, Outcome, Presentation, Reply, Revision, RpcError, UpstreamName, meta,
 };
@@ -20,12 +21,15 @@ use crate::settings;
 /// The most pages read of a list.
 const MAX_PAGES: usize = 1_000;
 
+/// For upstreams that were started for the command to end.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
 /// What answers.
 pub(crate) enum Endpoint {
     /// A server at a URL.
     Remote(Arc<Upstream>),
     /// A gateway in this process, and how it is to show its tools.
-    Local(Arc<Gateway>, Presented),
+    Local(Arc<Gateway>, Box<Presented>),
 }
 
 // === impl Endpoint ===
@@ -33,6 +37,7 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     /// The gateway that the options mean, with its tools shown like this.
     pub(crate) async fn open(options: &args::Gateway, view: Presentation) -> Result<Self, Failure> {
+        let endpoint = options.namespace.clone().map_or(Place::Default, Place::of_namespace);
         if let Some(url) = &options.url {
             return Self::remote(&with_view(url, view)).await;
         }
@@ -44,10 +49,15 @@ impl Endpoint {
             && let Some(address) = loaded.settings.listen.first()
             && TcpStream::connect(address).await.is_ok()
         {
-            return Self::remote(&with_view(&format!("http://{address}/mcp"), view)).await;
+            return Self::remote(&with_view(&format!("http://{address}{endpoint}"), view)).await;
         }
         let built = build(&loaded.settings, &settings::surroundings())?;
-        Ok(Self::Local(built.gateway, Presented { presentation: Some(view), ..Presented::default() }))
+        if !built.gateway.serves(&endpoint) {
+            built.gateway.stop(STOP_WAIT).await;
+            return Err(settings::unknown_namespace(&loaded.settings));
+        }
+        let presented = Presented { presentation: Some(view), endpoint, ..Presented::default() };
+        Ok(Self::Local(built.gateway, Box::new(presented)))
     }
 
     async fn remote(url: &str) -> Result<Self, Failure> {
@@ -118,7 +128,7 @@ impl Endpoint {
     pub(crate) async fn close(self) {
         match self {
             Self::Remote(upstream) => upstream.stop().await,
-            Self::Local(gateway, _) => gateway.stop(Duration::from_secs(10)).await,
+            Self::Local(gateway, _) => gateway.stop(STOP_WAIT).await,
         }
     }
 }

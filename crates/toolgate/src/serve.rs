@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use toolgate_app::{Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
+use toolgate_protocol::Endpoint;
 
 use crate::Outcome;
 use crate::args;
@@ -69,9 +70,15 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let built = build(&loaded.settings, &settings::surroundings())?;
     let gateway = built.gateway.clone();
     let grace = loaded.settings.timeouts.shutdown;
+    let endpoint = options.namespace.map_or(Endpoint::Default, Endpoint::of_namespace);
+    if !gateway.serves(&endpoint) {
+        gateway.stop(STOP_WAIT).await;
+        return Err(settings::unknown_namespace(&loaded.settings));
+    }
+    let presented = Presented { endpoint, ..Presented::default() };
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let served = tokio::select! {
-        served = toolgate_app::serve_stdio(gateway.clone(), Presented::default(), input, output, built.pipe, grace) => served,
+        served = toolgate_app::serve_stdio(gateway.clone(), presented, input, output, built.pipe, grace) => served,
         _ = stop.requested() => Ok(()),
     };
     gateway.stop(grace).await;

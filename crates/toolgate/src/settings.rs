@@ -72,8 +72,17 @@ pub(crate) fn override_view(settings: &mut Settings, view: &args::View) -> Resul
             "auto" => Presentation::Auto,
             other => return Err(anyhow::anyhow!("--view {other}: choose direct, search or auto").into()),
         };
+        for namespace in &mut settings.namespaces {
+            namespace.presentation = settings.presentation;
+        }
     }
     Ok(())
+}
+
+/// A namespace was asked for that the config does not have.
+pub(crate) fn unknown_namespace(settings: &Settings) -> Failure {
+    let known: Vec<&str> = settings.namespaces.iter().map(|namespace| namespace.slug.as_str()).collect();
+    anyhow::anyhow!("--namespace: the config has no such namespace; there are: {}", known.join(", ")).into()
 }
 
 /// What this process is surrounded by.

@@ -22,6 +22,8 @@ struct Status {
     sessions: usize,
     presentation: Option<Presentation>,
     upstreams: Vec<Upstream>,
+    #[serde(default)]
+    namespaces: Vec<Namespace>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,15 @@ struct Upstream {
     from_cache: bool,
     counts: Counts,
     dropped: Vec<Dropped>,
+}
+
+#[derive(Deserialize)]
+struct Namespace {
+    endpoint: String,
+    upstreams: Vec<String>,
+    counts: Counts,
+    left_out_count: usize,
+    faults: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +139,34 @@ fn show(address: &str, status: &Status) {
                 harmless(&dropped.name),
                 harmless(&dropped.reason)
             );
+        }
+    }
+    show_namespaces(&status.namespaces, paint);
+}
+
+/// What the endpoints show, where there is more than the one.
+fn show_namespaces(namespaces: &[Namespace], paint: Paint) {
+    if namespaces.len() > 1 {
+        let head = ["endpoint", "upstreams", "tools", "prompts", "resources", ""].map(str::to_owned).to_vec();
+        let rows = namespaces.iter().map(|namespace| {
+            let left_out = match namespace.left_out_count {
+                0 => String::new(),
+                count => format!("{count} left out (--json says why)"),
+            };
+            vec![
+                namespace.endpoint.clone(),
+                namespace.upstreams.len().to_string(),
+                namespace.counts.tools.to_string(),
+                namespace.counts.prompts.to_string(),
+                (namespace.counts.resources + namespace.counts.templates).to_string(),
+                left_out,
+            ]
+        });
+        print!("\n{}", table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
+    }
+    for namespace in namespaces {
+        for fault in &namespace.faults {
+            println!("{} {}: {}", paint.yellow("note"), namespace.endpoint, harmless(fault));
         }
     }
 }

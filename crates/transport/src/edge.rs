@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, StatusCode
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use toolgate_gateway::Gateway;
+use toolgate_gateway::{Error, Gateway};
 use toolgate_identity::{Presented, Vouch};
 use toolgate_protocol::{Message, Presentation, RpcError, code};
 
@@ -17,7 +17,7 @@ use crate::body::{self, Body};
 use crate::conversation::PipeLimits;
 use crate::guard::Guard;
 use crate::legacy::{self, Place, Sessions, Streams};
-use crate::{modern, rescue};
+use crate::{modern, place, rescue};
 
 /// How clients reach the gateway over HTTP.
 #[derive(Clone, Debug)]
@@ -107,15 +107,24 @@ impl Edge {
 
     async fn route(&self, presented: &Presented, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let presented = &match asked_for(parts.uri.query()) {
-            Ok(presentation) => Presented { presentation, ..presented.clone() },
+        let presentation = match asked_for(parts.uri.query()) {
+            Ok(presentation) => presentation,
             Err(refused) => return rescue::invalid(StatusCode::BAD_REQUEST, refused),
         };
-        match (parts.uri.path(), &parts.method) {
+        let (endpoint, path) = match place::of(parts.uri.path(), &parts.headers) {
+            Ok(place) => place,
+            Err(refused) => return rescue::invalid(StatusCode::NOT_FOUND, refused),
+        };
+        if !self.gateway.serves(&endpoint) {
+            return rescue::invalid(StatusCode::NOT_FOUND, Error::NoEndpoint(endpoint).to_string());
+        }
+        let presented = &Presented { presentation, endpoint, ..presented.clone() };
+        let endpoint = &presented.endpoint;
+        match (path, &parts.method) {
             ("/mcp", &Verb::POST) => self.take(presented, &parts, body).await,
             ("/mcp", _) if modern::names_modern_revision(&parts.headers) => not_allowed("POST"),
-            ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, &parts.headers).await,
-            ("/mcp", &Verb::DELETE) => legacy::delete(&self.sessions, &parts.headers),
+            ("/mcp", &Verb::GET) => legacy::stream(&self.sessions, endpoint, &parts.headers).await,
+            ("/mcp", &Verb::DELETE) => legacy::delete(&self.sessions, endpoint, &parts.headers),
             ("/mcp", _) => not_allowed("GET, POST, DELETE"),
             ("/sse", &Verb::GET) => {
                 legacy::open_sse(&self.streams, &self.gateway, presented, MESSAGES, self.pipe_limits())
@@ -160,7 +169,7 @@ impl Edge {
     /// Which era a posted message is of decides who reads it; the body counts, then the header.
     async fn post(&self, presented: &Presented, headers: &HeaderMap, text: Bytes, place: Place) -> Response<Body> {
         if text.trim_ascii_start().starts_with(b"[") {
-            return self.post_batch(headers, text, place).await;
+            return self.post_batch(presented, headers, text, place).await;
         }
         let message = match Message::parse_within(text.clone(), self.config.depth) {
             Ok(message) => message,
@@ -195,7 +204,13 @@ impl Edge {
         legacy::post_message(&self.gateway, &self.sessions, presented, headers, message, place).await
     }
 
-    async fn post_batch(&self, headers: &HeaderMap, text: Bytes, place: Place) -> Response<Body> {
+    async fn post_batch(
+        &self,
+        presented: &Presented,
+        headers: &HeaderMap,
+        text: Bytes,
+        place: Place,
+    ) -> Response<Body> {
         let messages = legacy::read_batch(text, self.config.depth);
         match messages {
             Err(error) => rescue::bad_request(None, error),
@@ -209,7 +224,10 @@ impl Edge {
             {
                 rescue::invalid(StatusCode::BAD_REQUEST, "this revision has no batches")
             }
-            Ok(messages) => legacy::post_batch(&self.sessions, headers, messages, self.config.batch, place).await,
+            Ok(messages) => {
+                let (endpoint, most) = (&presented.endpoint, self.config.batch);
+                legacy::post_batch(&self.sessions, endpoint, headers, messages, most, place).await
+            }
         }
     }
 
@@ -229,6 +247,7 @@ impl Edge {
             sessions: usize,
             presentation: Option<toolgate_gateway::PresentationStatus>,
             upstreams: Vec<toolgate_gateway::UpstreamStatus>,
+            namespaces: Vec<toolgate_gateway::NamespaceStatus>,
         }
         let status = || async {
             Ok(Status {
@@ -237,6 +256,7 @@ impl Edge {
                 sessions: self.sessions.len(),
                 presentation: self.gateway.presentation().await.ok(),
                 upstreams: self.gateway.status(),
+                namespaces: self.gateway.namespaces(),
             })
         };
         told(presented, status).await

@@ -9,6 +9,7 @@ mod edge;
 mod guard;
 mod legacy;
 mod modern;
+mod place;
 mod rescue;
 mod server;
 mod stdio;

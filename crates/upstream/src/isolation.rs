@@ -196,6 +196,11 @@ impl Branches {
         table.branches.values().map(|branch| &branch.upstream).find(|upstream| upstream.has_parked(state)).cloned()
     }
 
+    /// Whether nobody uses any of them and no call waits in one.
+    pub(crate) fn are_quiet(&self) -> bool {
+        self.table().branches.values().all(Branch::is_idle)
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.table().branches.len()

@@ -28,6 +28,8 @@ use crate::watch::{Watch, Wishes};
 
 /// Between two looks for connections that nobody uses any more.
 const SWEEP: Duration = Duration::from_secs(15);
+/// Between two looks whether calls are under way, once none comes any more.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
 /// Changes that a receiver may be behind.
 const CHANGES: usize = 256;
 
@@ -309,6 +311,25 @@ impl Upstream {
     /// How much to accept of what.
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    /// Waits until nothing is under way here: no call runs, and none waits for its client's answer.
+    pub async fn drained(&self) {
+        // Whoever has just found the way here is given a moment to send.
+        tokio::time::sleep(DRAIN_LOOK).await;
+        let is_over = || self.shared.around.stopped.is_cancelled();
+        let is_quiet = || {
+            let branches = self.branches.as_ref();
+            self.shared.is_quiet() && self.parked() == 0 && branches.is_none_or(|branches| branches.are_quiet())
+        };
+        while !is_over() && !is_quiet() {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    }
+
+    /// Whether it was ended, or is about to be.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.around.stopped.is_cancelled()
     }
 
     /// Ends it for good: streams are closed, a session is given up, a child process and all it started are gone on return.

@@ -16,7 +16,8 @@ fn with_examples() -> String {
         Some(setting) if !is_prose(setting) => setting,
         _ => line,
     };
-    let text: Vec<&str> = DEFAULT_FILE.lines().filter(|line| *line != "upstreams: {}").map(line).collect();
+    let text: Vec<&str> =
+        DEFAULT_FILE.lines().filter(|line| !["upstreams: {}", "namespaces: {}"].contains(line)).map(line).collect();
     text.join("\n")
 }
 

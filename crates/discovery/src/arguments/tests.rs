@@ -10,8 +10,8 @@ use crate::signature::tests::notation;
 
 fn check_with(schema: &str, arguments: &str, slips: Slips) -> Checked {
     let definition = Json::parse(format!(r#"{{"name":"t","inputSchema":{schema}}}"#).into()).unwrap();
-    let checker = Checker::new(Config { slips, ..Config::default() });
-    checker.check(&Tool::new("t", "s", &definition), &Json::parse(arguments.to_owned().into()).unwrap())
+    let checker = Checker::new(Config::default());
+    checker.check(&Tool::new("t", "s", &definition), &Json::parse(arguments.to_owned().into()).unwrap(), slips)
 }
 
 fn check(schema: &str, arguments: &str) -> Checked {
@@ -236,7 +236,7 @@ proptest! {
             .collect();
         let definition = toolgate_protocol::Object::new().with("name", Json::string("t")).with("inputSchema", schema.clone()).to_json();
         let checker = Checker::new(Config::default());
-        if let Checked::Mended { arguments, mends } = checker.check(&Tool::new("t", "s", &definition), &spelled.to_json()) {
+        if let Checked::Mended { arguments, mends } = checker.check(&Tool::new("t", "s", &definition), &spelled.to_json(), Slips::ALL) {
             prop_assert!(!mends.is_empty());
             let schema: serde_json::Value = schema.read().unwrap();
             prop_assert!(jsonschema::is_valid(&schema, &arguments.read().unwrap()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use toolgate_catalog::{NotFound, Route, View};
 use toolgate_discovery::answer::{self, Answer, Unknown};
-use toolgate_discovery::arguments::Checked;
+use toolgate_discovery::arguments::{Checked, Slips};
 use toolgate_discovery::request::{Call, Misuse};
 use toolgate_discovery::surface::{self, SurfaceTool};
 use toolgate_protocol::{Json, Method, Object, Reply};
@@ -22,7 +22,7 @@ pub(super) async fn call(
     call: Call,
     mut request: Request,
 ) -> Result<Reply, Error> {
-    let name = if presenter.config.lenient { meant(&view, &call.name) } else { call.name.clone() };
+    let name = if view.showing().lenient { meant(&view, &call.name) } else { call.name.clone() };
     request.params.set("name", Json::string(&name));
     let route = match view.resolve(&Method::ToolsCall, &request.params).await {
         Ok(route) => route,
@@ -33,7 +33,8 @@ pub(super) async fn call(
         let message = format!("{name} is not marked as one that only reads; use {write}");
         return Ok(finished(&view, answer::misused(&Misuse { tool: read, message }), None));
     }
-    match checked(presenter, &route, call.arguments) {
+    let slips = if view.showing().lenient { Slips::ALL } else { Slips::NONE };
+    match checked(presenter, &route, call.arguments, slips) {
         Ok(arguments) if arguments.is_object() => request.params.set("arguments", arguments),
         Ok(_) => {
             let misuse = Misuse { tool: SurfaceTool::Call, message: "arguments: an object is needed".into() };
@@ -58,9 +59,9 @@ fn meant(view: &View, name: &str) -> String {
 }
 
 /// The arguments as they are to be sent, or what is wrong with them.
-fn checked(presenter: &Presenter, route: &Route, arguments: Json) -> Result<Json, Box<Answer>> {
+fn checked(presenter: &Presenter, route: &Route, arguments: Json, slips: Slips) -> Result<Json, Box<Answer>> {
     let Some(entry) = route.entry() else { return Ok(arguments) };
-    match presenter.checker.check(&shown(entry), &arguments) {
+    match presenter.checker.check(&shown(entry), &arguments, slips) {
         Checked::Sound => Ok(arguments),
         Checked::Mended { arguments, mends } => {
             tracing::debug!(subject = %route.subject(), ?mends, "slips in arguments were understood");

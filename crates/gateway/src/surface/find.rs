@@ -50,7 +50,7 @@ pub(crate) async fn find(
 fn answer(presenter: &Presenter, searchable: &Searchable, search: &Search, explain: bool) -> Explained {
     let view = searchable.view();
     let servers = view.servers();
-    let server = match search.server.as_deref().map(|wanted| named(&servers, wanted, presenter.config.lenient)) {
+    let server = match search.server.as_deref().map(|wanted| named(&servers, wanted, view.showing().lenient)) {
         Some(Err(wanted)) => return (unknown_server(&servers, wanted), None),
         Some(Ok(server)) => Some(server),
         None => None,
@@ -69,7 +69,7 @@ fn answer(presenter: &Presenter, searchable: &Searchable, search: &Search, expla
         missing.iter().map(|(server, why)| Missing { server: server.as_str(), why }).collect();
     let total = searchable.total(server.map(|server| &server.name));
     let found = Found { groups: &groups, total, missing: &missing, dropped: search.dropped };
-    (found.answer(&presenter.style()), reasons)
+    (found.answer(&presenter.style(view)), reasons)
 }
 
 /// What was found for one need.

@@ -22,5 +22,5 @@ pub(super) fn overview(presenter: &Presenter, view: &View, servers: &[Server]) -
     }
     let hidden: Vec<(&str, usize)> = hidden.into_iter().collect();
     let instructed = servers.iter().any(|server| server.instructions.is_some());
-    Overview { servers: &lines, missing: &missing, instructed, hidden: &hidden }.answer(&presenter.style())
+    Overview { servers: &lines, missing: &missing, instructed, hidden: &hidden }.answer(&presenter.style(view))
 }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::message::Response as RpcResponse;
-use toolgate_protocol::{Era, Id, Json, Message, Method, Revision, RpcError, code, header, sse};
+use toolgate_protocol::{Endpoint, Era, Id, Json, Message, Method, Revision, RpcError, code, header, sse};
 
 use super::handshake;
 use super::session::{Out, QUEUE, Session, Sessions};
@@ -46,7 +46,7 @@ pub(crate) async fn post_message(
         Message::Request(request) => Some(request.id.clone()),
         _ => None,
     };
-    let session = match find(sessions, headers, id) {
+    let session = match find(sessions, &presented.endpoint, headers, id) {
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
@@ -71,6 +71,7 @@ pub(crate) fn read_batch(text: Bytes, depth: usize) -> Result<Vec<Message>, RpcE
 /// A batch, which revisions up to 2025-03-26 have. Each answer is an event of its own.
 pub(crate) async fn post_batch(
     sessions: &Sessions,
+    endpoint: &Endpoint,
     headers: &HeaderMap,
     messages: Vec<Message>,
     most: usize,
@@ -79,7 +80,7 @@ pub(crate) async fn post_batch(
     if messages.is_empty() || messages.len() > most {
         return rescue::invalid(StatusCode::BAD_REQUEST, format!("a batch has 1 to {most} messages (`limits.batch`)"));
     }
-    let session = match find(sessions, headers, None) {
+    let session = match find(sessions, endpoint, headers, None) {
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
@@ -169,7 +170,12 @@ async fn initialize(
 }
 
 /// The session that a request names, or what is wrong with the way it does.
-fn find(sessions: &Sessions, headers: &HeaderMap, id: Option<Id>) -> Result<Arc<Session>, Box<Response<Body>>> {
+fn find(
+    sessions: &Sessions,
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+    id: Option<Id>,
+) -> Result<Arc<Session>, Box<Response<Body>>> {
     let bad =
         |id: Option<Id>, what: String| Box::new(rescue::bad_request(id, RpcError::new(code::INVALID_REQUEST, what)));
     if let Some(named) = headers.get(header::REVISION) {
@@ -189,6 +195,8 @@ fn find(sessions: &Sessions, headers: &HeaderMap, id: Option<Id>) -> Result<Arc<
         return Err(bad(id, "the header Mcp-Session-Id is missing; a session begins with `initialize`".into()));
     };
     let found = name.to_str().ok().and_then(|name| sessions.get(name));
+    // What began at one endpoint sees what that one shows, and is unknown at any other.
+    let found = found.filter(|session| session.presented.endpoint == *endpoint);
     found.ok_or_else(|| {
         Box::new(rescue::refuse(
             StatusCode::NOT_FOUND,
@@ -199,8 +207,8 @@ fn find(sessions: &Sessions, headers: &HeaderMap, id: Option<Id>) -> Result<Arc<
 }
 
 /// Opens the stream for what belongs to no request.
-pub(crate) async fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
-    let session = match find(sessions, headers, None) {
+pub(crate) async fn stream(sessions: &Sessions, endpoint: &Endpoint, headers: &HeaderMap) -> Response<Body> {
+    let session = match find(sessions, endpoint, headers, None) {
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
@@ -224,8 +232,8 @@ pub(crate) async fn stream(sessions: &Sessions, headers: &HeaderMap) -> Response
 }
 
 /// Ends a session.
-pub(crate) fn delete(sessions: &Sessions, headers: &HeaderMap) -> Response<Body> {
-    match find(sessions, headers, None) {
+pub(crate) fn delete(sessions: &Sessions, endpoint: &Endpoint, headers: &HeaderMap) -> Response<Body> {
+    match find(sessions, endpoint, headers, None) {
         Ok(session) => {
             sessions.end(&session.id);
             rescue::empty(StatusCode::OK)

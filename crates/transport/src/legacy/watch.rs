@@ -63,13 +63,14 @@ impl Session {
 /// What a client with an open stream is told unasked.
 pub(super) struct Announcements {
     lists: Reply,
-    logs: Logs,
+    /// None where the endpoint is no more.
+    logs: Option<Logs>,
 }
 
 impl Session {
     /// Begins to listen for it. From here on no change is missed, though nobody is told yet.
     pub(super) async fn announcements(&self) -> Announcements {
-        let logs = self.gateway.logs();
+        let logs = self.gateway.logs(&self.presented).await.ok();
         let all = Object::new()
             .with("toolsListChanged", Json::literal("true"))
             .with("promptsListChanged", Json::literal("true"))
@@ -89,7 +90,7 @@ pub(super) async fn announce(session: Weak<Session>, announcements: Announcement
                 Some(Event::Notification(notification)) => notification,
                 _ => return,
             },
-            log = logs.next() => {
+            log = next_log(&mut logs) => {
                 let (Some(params), Some(session)) = (log, session.upgrade()) else { return };
                 let level = params.string("level").and_then(|level| Level::parse(&level));
                 if level.is_none_or(|level| level < session.level()) {
@@ -102,6 +103,10 @@ pub(super) async fn announce(session: Weak<Session>, announcements: Announcement
             return;
         }
     }
+}
+
+async fn next_log(logs: &mut Option<Logs>) -> Option<Object> {
+    logs.as_mut()?.next().await
 }
 
 /// Without the subscription's id, which this era does not know.
