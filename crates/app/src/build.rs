@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use toolgate_catalog::{Arrangement, Catalog, Handles, Member, Shelf};
+use toolgate_catalog::{Catalog, Handles, Shelf};
 use toolgate_config::{Era, Findable, Isolation, Settings, Transport, UpstreamSettings};
 use toolgate_gateway::Gateway;
 use toolgate_identity::Identity;
-use toolgate_policy::Policy;
 use toolgate_protocol::{Kind, UpstreamName};
 use toolgate_seal::Sealer;
 use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
-use toolgate_upstream::{Host, Upstream};
+use toolgate_upstream::Host;
 
-use crate::fingerprint::fingerprint;
-use crate::namespace;
+use crate::live::{Live, Maker};
 
 /// The most entries on one page of a list. Most clients read every page at once, so pages only keep answers bounded.
 const PAGE_SIZE: usize = 1_000;
@@ -42,6 +40,8 @@ pub struct Surroundings {
 pub struct Built {
     /// The gateway, its upstreams starting.
     pub gateway: Arc<Gateway>,
+    /// Changes its config while it serves.
+    pub live: Arc<Live>,
     /// For the HTTP edge.
     pub edge: toolgate_transport::Config,
     /// For a client over stdio.
@@ -78,43 +78,10 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
     let sealer = Sealer::new(settings.keys.iter().map(toolgate_config::Secret::reveal));
     let sealer = Arc::new(sealer.map_err(|error| BuildError::Keys(error.to_string()))?);
 
-    // First all configs, so that nothing is started when one is wrong.
-    let mut configs = Vec::new();
-    let mut disabled = Vec::new();
-    for one in &settings.upstreams {
-        let config = upstream_config(one, settings, surroundings).map_err(|what| BuildError::Upstream {
-            origin: one.origin.to_string(),
-            name: one.name.clone(),
-            what,
-        })?;
-        if one.enabled {
-            configs.push((config, fingerprint(&one.transport), one.tools.clone()));
-        } else {
-            disabled.push(config.name);
-        }
-    }
-    let members = configs
-        .into_iter()
-        .map(|(config, fingerprint, tools)| {
-            let remembered =
-                shelf.as_ref().and_then(|shelf| shelf.load(&config.name, &fingerprint, &|tool| tools.permits(tool)));
-            let era = shelf
-                .as_ref()
-                .zip(remembered.as_ref())
-                .and_then(|(shelf, offer)| shelf.era(&config.name, &fingerprint, offer));
-            let upstream = Upstream::start(config, era, host.clone());
-            Member { upstream, fingerprint, remembered, permits: Arc::new(move |tool: &str| tools.permits(tool)) }
-        })
-        .collect();
     let handles = handles(settings, &sealer, &host).map_err(|error| BuildError::Keys(error.to_string()))?;
-    let arrangement = Arrangement {
-        config: catalog_config(settings),
-        policy: Policy::allow_all(),
-        members,
-        disabled,
-        namespaces: settings.namespaces.iter().map(|one| namespace::namespace(one, settings)).collect(),
-    };
-    let catalog = Catalog::open(arrangement, handles, shelf);
+    let maker = Maker { host, shelf, surroundings: surroundings.clone() };
+    let (now, arrangement) = maker.arrange(settings.clone(), None)?;
+    let catalog = Catalog::open(arrangement, handles, maker.shelf.clone());
     let mut identity = Identity::anonymous();
     // A random key is nobody else's.
     if sealer.is_lasting() {
@@ -123,7 +90,8 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
     let gateway = Arc::new(Gateway::new(identity, catalog));
     let limits = &settings.limits;
     let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
-    Ok(Built { gateway, edge: edge_config(settings), pipe })
+    let live = Live::new(gateway.clone(), maker, now);
+    Ok(Built { gateway, live, edge: edge_config(settings), pipe })
 }
 
 fn handles(settings: &Settings, sealer: &Arc<Sealer>, host: &Arc<Host>) -> std::io::Result<Handles> {
@@ -141,7 +109,7 @@ fn upstream_limits(settings: &Settings) -> upstream::Limits {
     }
 }
 
-fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
+pub(crate) fn catalog_config(settings: &Settings) -> toolgate_catalog::Config {
     toolgate_catalog::Config {
         startup_wait: settings.timeouts.startup,
         call_wait: settings.timeouts.connect,
@@ -183,7 +151,7 @@ fn edge_config(settings: &Settings) -> toolgate_transport::Config {
     }
 }
 
-fn upstream_config(
+pub(crate) fn upstream_config(
     one: &UpstreamSettings,
     settings: &Settings,
     surroundings: &Surroundings,

@@ -2,13 +2,17 @@
 
 mod build;
 mod fingerprint;
+mod live;
 mod namespace;
+mod reload;
 mod run;
 mod signals;
 mod state;
 mod telemetry;
 
 pub use build::{BuildError, Built, Surroundings, build};
+pub use live::Live;
+pub use reload::{Files, Reading, follow};
 pub use run::{Running, start};
 pub use signals::StopSignals;
 pub use state::state_folder;

@@ -48,3 +48,43 @@ impl StopSignals {
         "Ctrl-C"
     }
 }
+
+/// Hears that the config is to be read again (SIGHUP).
+pub(crate) struct ReloadSignal {
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+// === impl ReloadSignal ===
+
+impl ReloadSignal {
+    /// From now on the signal no longer ends the process.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { hangup: signal(SignalKind::hangup()).ok() }
+    }
+
+    /// There is none; the file is followed all the same.
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Self {
+        Self {}
+    }
+
+    /// Waits for it.
+    #[cfg(unix)]
+    pub(crate) async fn requested(&mut self) {
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    /// Waits for ever.
+    #[cfg(not(unix))]
+    pub(crate) async fn requested(&mut self) {
+        std::future::pending().await
+    }
+}

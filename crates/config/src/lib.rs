@@ -35,6 +35,7 @@ mod resolve;
 mod slug;
 mod upstream;
 
+mod difference;
 mod fault;
 mod load;
 mod search;
@@ -42,6 +43,7 @@ mod secret;
 mod settings;
 mod show;
 
+pub use difference::{Change, Difference};
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
 pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};

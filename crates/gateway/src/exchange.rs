@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use toolgate_catalog::{About, Catalog, NamespaceStatus, UpstreamStatus, View};
+use toolgate_catalog::{About, Arrangement, Catalog, NamespaceStatus, UpstreamStatus, View};
 use toolgate_discovery::surface::SurfaceTool;
 use toolgate_identity::{Caller, Identity, Presented};
 use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, meta};
 
 use crate::answer;
+use crate::config_status::ConfigStatus;
 use crate::costs::{self, Costs, PresentationStatus};
 use crate::error::{Blame, Error};
 use crate::listen::{self, ListsWatch, Logs};
@@ -27,6 +28,7 @@ pub struct Gateway {
     catalog: Catalog,
     presenter: Arc<Presenter>,
     closing: watch::Sender<bool>,
+    config: watch::Sender<ConfigStatus>,
 }
 
 /// A request in modern form.
@@ -56,12 +58,28 @@ enum AnsweredBy {
 impl Gateway {
     /// A gateway in front of a catalog.
     pub fn new(identity: Identity, catalog: Catalog) -> Self {
-        Self { identity, catalog, presenter: Arc::new(Presenter::new()), closing: watch::Sender::new(false) }
+        Self {
+            identity,
+            catalog,
+            presenter: Arc::new(Presenter::new()),
+            closing: watch::Sender::new(false),
+            config: watch::Sender::default(),
+        }
     }
 
-    /// What there is to call.
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// Puts another arrangement in the place of the present one; see [`Catalog::rearrange`].
+    pub fn rearrange(&self, arrangement: Arrangement) {
+        self.catalog.rearrange(arrangement);
+    }
+
+    /// Notes what operators are to know of the config.
+    pub fn note_config(&self, note: impl FnOnce(&mut ConfigStatus)) {
+        self.config.send_modify(note);
+    }
+
+    /// The config that is in force.
+    pub fn config(&self) -> ConfigStatus {
+        self.config.borrow().clone()
     }
 
     /// What `caller` may see at the endpoint that a request came to.

@@ -5,6 +5,7 @@
 //! Legacy clients are made modern by the transport, legacy upstreams by `toolgate-upstream` (law 3).
 
 mod answer;
+mod config_status;
 mod costs;
 mod error;
 pub mod exchange;
@@ -12,6 +13,7 @@ mod listen;
 pub mod present;
 mod surface;
 
+pub use config_status::ConfigStatus;
 pub use costs::{Costs, PresentationStatus, UpstreamCost};
 pub use error::{Blame, Error};
 pub use exchange::{Gateway, Request};

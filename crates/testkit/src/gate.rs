@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::unix::pipe;
-use toolgate_app::{Gateway, Presented, Running, Surroundings};
-use toolgate_config::Sources;
+use toolgate_app::{Gateway, Live, Presented, Running, Surroundings};
+use toolgate_config::{Settings, Sources};
 
 use crate::Era;
 use crate::client::Client;
@@ -27,6 +27,7 @@ pub struct Plan {
 /// A gateway that serves, until stopped or dropped.
 pub struct Gate {
     running: Running,
+    live: Arc<Live>,
     url: String,
     state: Arc<TempDir>,
     serve_pipes: ServePipes,
@@ -102,14 +103,7 @@ impl Plan {
     /// Starts it.
     pub async fn start(self) -> Gate {
         let state = self.state.clone().unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a folder can be made")));
-        let text = self.text(state.path());
-        let nothing = |_: &str| None;
-        let no_file = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
-        let sources = Sources { env: &nothing, read: &no_file, cwd: state.path().to_owned(), home: None };
-        let settings = match toolgate_config::parse(&text, Path::new("toolgate.yaml"), &sources) {
-            Ok(settings) => settings,
-            Err(faults) => panic!("the story's config has faults:\n{faults}\n{text}"),
-        };
+        let settings = self.settings(state.path());
         let surroundings = Surroundings { executable: self.executable, state: None };
         let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
         let (gateway, limits, grace) = (built.gateway.clone(), built.pipe, settings.timeouts.shutdown);
@@ -120,9 +114,22 @@ impl Plan {
                 toolgate_app::serve_stdio(gateway, Presented::default(), input, output, limits, grace).await
             });
         };
+        let live = built.live.clone();
         let running = toolgate_app::start(built, &settings).await.expect("a free port can be bound");
         let url = format!("http://{}", running.addresses[0]);
-        Gate { running, url, state, serve_pipes: Box::new(serve_pipes) }
+        Gate { running, live, url, state, serve_pipes: Box::new(serve_pipes) }
+    }
+
+    /// What the config file means.
+    fn settings(&self, state: &Path) -> Settings {
+        let text = self.text(state);
+        let nothing = |_: &str| None;
+        let no_file = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
+        let sources = Sources { env: &nothing, read: &no_file, cwd: state.to_owned(), home: None };
+        match toolgate_config::parse(&text, Path::new("toolgate.yaml"), &sources) {
+            Ok(settings) => settings,
+            Err(faults) => panic!("the story's config has faults:\n{faults}\n{text}"),
+        }
     }
 }
 
@@ -152,6 +159,12 @@ impl Gate {
     /// The gateway behind the sockets.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.running.gateway
+    }
+
+    /// Puts another plan in the place of the one it was started by, and says what that changed.
+    pub fn becomes(&self, plan: Plan) -> Vec<String> {
+        let applied = self.live.apply(plan.settings(self.state.path())).expect("the story's config can be built");
+        applied.iter().map(ToString::to_string).collect()
     }
 
     /// A client of that era; a legacy one has shaken hands.

@@ -21,7 +21,7 @@ pub use rustix::process::Signal;
 pub struct Program {
     child: Child,
     output: Option<tokio::io::Lines<BufReader<ChildStdout>>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 // === impl Program ===
@@ -38,7 +38,7 @@ impl Program {
             .spawn()
             .expect("toolgate can be started");
         let output = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
-        Self { child, output: Some(output), _folder: folder }
+        Self { child, output: Some(output), folder }
     }
 
     /// Runs `toolgate serve` and waits for its URL, which is given without a path.
@@ -88,6 +88,11 @@ impl Program {
             Box::pin(std::future::ready(()))
         };
         LineClient::new(era, send, incoming, reader)
+    }
+
+    /// Puts another plan into its config file, as an editor would: whole, under the same name.
+    pub fn rewrite(&self, plan: &Plan) {
+        write_config(self.folder.path(), plan);
     }
 
     /// Its process id.

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_app::{Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
+use tokio_util::task::AbortOnDropHandle;
+use toolgate_app::{Gateway, Live, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
+use toolgate_config::Settings;
 use toolgate_protocol::Endpoint;
 
 use crate::Outcome;
@@ -28,7 +31,7 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
     settings::override_log(&mut loaded.settings, &options.log)?;
     settings::override_view(&mut loaded.settings, &options.view)?;
     if !options.listen.is_empty() {
-        loaded.settings.listen = options.listen;
+        loaded.settings.listen = options.listen.clone();
     }
     start_logging(&loaded.settings.log);
     let paint = Paint::stdout();
@@ -36,6 +39,14 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
 
     let built = build(&loaded.settings, &settings::surroundings())?;
     let gateway = built.gateway.clone();
+    let _following = follow(&built.live, &loaded, move |settings| {
+        // Both were accepted at the start.
+        let _ = settings::override_log(settings, &options.log);
+        let _ = settings::override_view(settings, &options.view);
+        if !options.listen.is_empty() {
+            settings.listen.clone_from(&options.listen);
+        }
+    });
     let running = match start(built, &loaded.settings).await {
         Ok(running) => running,
         Err(error) => {
@@ -69,6 +80,12 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     start_logging(&loaded.settings.log);
     let built = build(&loaded.settings, &settings::surroundings())?;
     let gateway = built.gateway.clone();
+    let (log, view) = (options.log, options.view);
+    let _following = follow(&built.live, &loaded, move |settings| {
+        // Both were accepted at the start.
+        let _ = settings::override_log(settings, &log);
+        let _ = settings::override_view(settings, &view);
+    });
     let grace = loaded.settings.timeouts.shutdown;
     let endpoint = options.namespace.map_or(Endpoint::Default, Endpoint::of_namespace);
     if !gateway.serves(&endpoint) {
@@ -84,6 +101,18 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     gateway.stop(grace).await;
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Follows the config file from now on, for as long as what is returned lives.
+fn follow(
+    live: &Arc<Live>,
+    loaded: &Loaded,
+    adjust: impl Fn(&mut Settings) + Send + Sync + 'static,
+) -> Option<AbortOnDropHandle<()>> {
+    let file = loaded.file.clone()?;
+    live.gateway().note_config(|status| status.file = Some(file.clone()));
+    let following = toolgate_app::follow(live.clone(), file, loaded.files.clone(), adjust);
+    Some(AbortOnDropHandle::new(tokio::spawn(following)))
 }
 
 fn announce_config(loaded: &Loaded, paint: Paint) {
@@ -108,7 +137,7 @@ fn announce_config(loaded: &Loaded, paint: Paint) {
 }
 
 /// Shows each upstream as it comes up or fails, then how to point clients here.
-async fn show_start(gateway: std::sync::Arc<Gateway>, url: String, paint: Paint) {
+async fn show_start(gateway: Arc<Gateway>, url: String, paint: Paint) {
     let mut shown: HashSet<String> = HashSet::new();
     let deadline = tokio::time::Instant::now() + TABLE_WAIT;
     loop {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use toolgate_app::Surroundings;
+use toolgate_app::{Files, Reading, Surroundings};
 use toolgate_config::{Found, LogFormat, LogLevel, Presentation, Settings, Sources};
 
 use crate::Failure;
@@ -16,6 +16,8 @@ pub(crate) struct Loaded {
     pub(crate) file: Option<PathBuf>,
     /// Where a file was looked for in vain.
     pub(crate) looked_at: Vec<PathBuf>,
+    /// All files that it was read from.
+    pub(crate) files: Files,
 }
 
 /// Loads `named`, or the config that is found, or the compiled-in default. Faults are shown here.
@@ -26,10 +28,16 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
         None => toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file),
     };
     let Some(file) = found.file else {
-        return Ok(Loaded { settings: Settings::embedded(), file: None, looked_at: found.looked_at });
+        return Ok(Loaded {
+            settings: Settings::embedded(),
+            file: None,
+            looked_at: found.looked_at,
+            files: Files::default(),
+        });
     };
-    match toolgate_config::load(&file, &sources) {
-        Ok(settings) => Ok(Loaded { settings, file: Some(file), looked_at: Vec::new() }),
+    let reading = Reading::of(&file)?;
+    match reading.settings {
+        Ok(settings) => Ok(Loaded { settings, file: Some(file), looked_at: Vec::new(), files: reading.files }),
         Err(faults) => {
             let paint = Paint::stderr();
             eprint!("{}", paint.faults(&faults));

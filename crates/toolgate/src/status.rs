@@ -20,10 +20,21 @@ struct Status {
     version: String,
     uptime_seconds: u64,
     sessions: usize,
+    #[serde(default)]
+    config: Config,
     presentation: Option<Presentation>,
     upstreams: Vec<Upstream>,
     #[serde(default)]
     namespaces: Vec<Namespace>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    file: Option<String>,
+    applied: u64,
+    fault: Option<String>,
+    needs_restart: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +104,7 @@ fn show(address: &str, status: &Status) {
         "toolgate {} at http://{address}/mcp, up for {} s, {} legacy sessions",
         status.version, status.uptime_seconds, status.sessions
     );
+    show_config(&status.config, paint);
     if let Some(presentation) = &status.presentation {
         println!("tools are shown as {} ({})", presentation.shown, presentation.why);
         println!(
@@ -142,6 +154,25 @@ fn show(address: &str, status: &Status) {
         }
     }
     show_namespaces(&status.namespaces, paint);
+}
+
+/// Which config is in force, and what keeps the file from being so.
+fn show_config(config: &Config, paint: Paint) {
+    if let Some(file) = &config.file {
+        match config.applied {
+            0 => println!("config {file}"),
+            times => println!("config {file}, changed {times} times since the start"),
+        }
+    }
+    if let Some(fault) = &config.fault {
+        println!("{} the file has faults now; the config before stays in force:", paint.red("fault"));
+        for line in fault.lines() {
+            println!("  {}", harmless(line));
+        }
+    }
+    if !config.needs_restart.is_empty() {
+        println!("{} takes effect at the next start: {}", paint.yellow("note"), config.needs_restart.join(", "));
+    }
 }
 
 /// What the endpoints show, where there is more than the one.

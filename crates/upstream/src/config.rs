@@ -12,7 +12,7 @@ use toolgate_protocol::UpstreamName;
 use crate::isolation::Apart;
 
 /// One upstream as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Its name in public names, logs and status.
     pub name: UpstreamName,
@@ -31,7 +31,7 @@ pub struct Config {
 }
 
 /// How an upstream is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Transport {
     /// A child process, over its stdin and stdout.
     Stdio(StdioConfig),
@@ -42,7 +42,7 @@ pub enum Transport {
 }
 
 /// A child process.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct StdioConfig {
     /// The program; looked up in `PATH` when it has no slash. No shell is involved.
     pub command: String,
@@ -57,7 +57,7 @@ pub struct StdioConfig {
 }
 
 /// A URL.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct HttpConfig {
     /// `http` or `https`, absolute.
     pub url: Uri,
@@ -78,7 +78,7 @@ pub enum EraPin {
 }
 
 /// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timeouts {
     /// From starting to reach an upstream until its handshake is over.
     pub connect: Duration,
@@ -91,7 +91,7 @@ pub struct Timeouts {
 }
 
 /// How much to accept of what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Bytes in one message.
     pub message_bytes: usize,
@@ -106,7 +106,7 @@ pub struct Limits {
 }
 
 /// How fast to try again after a failure: doubling from `initial` to `max`, with jitter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// After the first failure.
     pub initial: Duration,

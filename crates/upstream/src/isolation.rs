@@ -42,7 +42,7 @@ pub(crate) enum Company {
 }
 
 /// How many connections there may be, and how long they are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Apart {
     /// Who shares one.
     pub by: Isolation,

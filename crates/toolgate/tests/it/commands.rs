@@ -11,7 +11,7 @@ use tokio::process::Command;
 use toolgate_testkit::process::{Signal, is_gone, run, run_with_input, signal};
 use toolgate_testkit::{Call, Era, Gate, Program, Script, soon};
 
-const TOOLGATE: &str = env!("CARGO_BIN_EXE_toolgate");
+pub(crate) const TOOLGATE: &str = env!("CARGO_BIN_EXE_toolgate");
 
 /// Everything that can be wrong at once; each fault is on a line of its own.
 const FAULTY: &str = "\

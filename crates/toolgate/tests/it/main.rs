@@ -15,6 +15,7 @@ mod hanging;
 mod healing;
 mod isolation;
 mod lists;
+mod live;
 mod many;
 mod matrix;
 mod namespaces;

@@ -1,0 +1,143 @@
+//! A config that changes while the gateway serves: what did not change goes on as it is, the rest is swapped at once.
+//!
+//! First everything is made that the new config needs; only when nothing of it failed is it put in the place of the old one.
+//! Upstreams are told apart by what they are made of: one whose command, URL, limits and times are the same is the same one,
+//! with its connections and all that is known of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use toolgate_catalog::{Arrangement, Member, Permits, Shelf};
+use toolgate_config::{Difference, Settings, ToolFilter};
+use toolgate_gateway::Gateway;
+use toolgate_policy::Policy;
+use toolgate_upstream::{self as upstream, Host, Upstream};
+
+use crate::build::{BuildError, Surroundings, catalog_config, upstream_config};
+use crate::fingerprint::fingerprint;
+use crate::namespace::namespace;
+
+/// Changes the config of a gateway that serves.
+pub struct Live {
+    gateway: Arc<Gateway>,
+    maker: Maker,
+    now: Mutex<Now>,
+}
+
+/// Makes upstreams of settings.
+pub(crate) struct Maker {
+    pub(crate) host: Arc<Host>,
+    pub(crate) shelf: Option<Shelf>,
+    pub(crate) surroundings: Surroundings,
+}
+
+/// What serves now.
+pub(crate) struct Now {
+    settings: Settings,
+    upstreams: HashMap<String, Kept>,
+}
+
+/// An upstream, and what it was made of.
+struct Kept {
+    config: upstream::Config,
+    tools: ToolFilter,
+    permits: Permits,
+    upstream: Arc<Upstream>,
+}
+
+// === impl Live ===
+
+impl Live {
+    pub(crate) fn new(gateway: Arc<Gateway>, maker: Maker, now: Now) -> Arc<Self> {
+        Arc::new(Self { gateway, maker, now: Mutex::new(now) })
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// What another config would change.
+    pub fn differences(&self, settings: &Settings) -> Vec<Difference> {
+        self.now().settings.differences(settings)
+    }
+
+    /// Puts another config in the place of the present one, and says what changed. What a running gateway cannot take over
+    /// stays as it was, and is named with the rest.
+    ///
+    /// Must be called within the runtime that the gateway was built in.
+    ///
+    /// # Errors
+    /// When something of it cannot be put to use; then nothing changed.
+    pub fn apply(&self, settings: Settings) -> Result<Vec<Difference>, BuildError> {
+        let mut now = self.now();
+        let differences = now.settings.differences(&settings);
+        let (next, arrangement) = self.maker.arrange(settings, Some(&*now))?;
+        self.gateway.rearrange(arrangement);
+        *now = next;
+        Ok(differences)
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Maker ===
+
+impl Maker {
+    /// What settings come to, with the upstreams of `before` that they leave as they are. New upstreams start at once.
+    pub(crate) fn arrange(&self, settings: Settings, before: Option<&Now>) -> Result<(Now, Arrangement), BuildError> {
+        // First all configs, so that nothing is started when one is wrong.
+        let mut configs = Vec::new();
+        let mut disabled = Vec::new();
+        for one in &settings.upstreams {
+            let config = upstream_config(one, &settings, &self.surroundings).map_err(|what| BuildError::Upstream {
+                origin: one.origin.to_string(),
+                name: one.name.clone(),
+                what,
+            })?;
+            if one.enabled {
+                configs.push((config, one));
+            } else {
+                disabled.push(config.name);
+            }
+        }
+        let mut upstreams = HashMap::new();
+        let mut members = Vec::new();
+        for (config, one) in configs {
+            let known = before.and_then(|before| before.upstreams.get(&one.slug));
+            let permits = match known.filter(|known| known.tools == one.tools) {
+                Some(known) => known.permits.clone(),
+                None => permits(one.tools.clone()),
+            };
+            let fingerprint = fingerprint(&one.transport);
+            let (upstream, remembered) = match known.filter(|known| known.config == config) {
+                Some(known) => (known.upstream.clone(), None),
+                None => {
+                    let name = &config.name;
+                    let remembered =
+                        self.shelf.as_ref().and_then(|shelf| shelf.load(name, &fingerprint, &|tool| permits(tool)));
+                    let shelf = self.shelf.as_ref().zip(remembered.as_ref());
+                    let era = shelf.and_then(|(shelf, offer)| shelf.era(name, &fingerprint, offer));
+                    (Upstream::start(config.clone(), era, self.host.clone()), remembered)
+                }
+            };
+            let kept = Kept { config, tools: one.tools.clone(), permits: permits.clone(), upstream: upstream.clone() };
+            upstreams.insert(one.slug.clone(), kept);
+            members.push(Member { upstream, fingerprint, remembered, permits });
+        }
+        let arrangement = Arrangement {
+            config: catalog_config(&settings),
+            policy: Policy::allow_all(),
+            members,
+            disabled,
+            namespaces: settings.namespaces.iter().map(|one| namespace(one, &settings)).collect(),
+        };
+        Ok((Now { settings, upstreams }, arrangement))
+    }
+}
+
+fn permits(tools: ToolFilter) -> Permits {
+    Arc::new(move |tool: &str| tools.permits(tool))
+}
