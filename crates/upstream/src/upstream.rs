@@ -394,6 +394,8 @@ impl Shared {
         match self.send_over(&live, call.clone(), permit).await {
             Err(failure) if failure.did_not_run() => {
                 tracing::debug!(upstream = %self.name, error = %failure, "a call is sent again on the next connection");
+                // It may have waited long before it was lost.
+                let deadline = Instant::now() + self.timeouts.connect;
                 let live = self.ready(deadline, live.peer.generation).await?;
                 self.send_over(&live, call, self.admit()?).await
             }

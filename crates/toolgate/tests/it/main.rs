@@ -30,4 +30,5 @@ mod surface;
 mod surface_limits;
 mod tasks;
 mod trouble;
+mod visits;
 mod watching;

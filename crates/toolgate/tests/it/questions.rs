@@ -246,7 +246,8 @@ async fn a_url_to_visit_first_is_a_question() {
         let modern = Client::of(gate.url(), Era::Modern).capabilities(url.clone());
         let asked = modern.start_call("up__guarded", json!({})).await.outcome().await.unwrap();
         let question = asked["inputRequests"].as_object().unwrap().values().next().unwrap();
-        let params = json!({"mode": "url", "url": "https://x/login", "message": "Log in"});
+        let meta = json!({"io.toolgate/elicitationId": "e1"});
+        let params = json!({"mode": "url", "url": "https://x/login", "message": "Log in", "_meta": meta});
         assert_eq!(*question, json!({"method": ELICIT, "params": params}));
         let retry = async |answers: Value| {
             let params = json!({

@@ -12,8 +12,14 @@ use super::session::{Out, Outlet, Session, random_id};
 const MAX_QUESTIONS: usize = 64;
 
 impl Session {
-    /// Asks everything that a result asks, at once, and collects the answers under the same keys.
-    pub(super) async fn ask_all(&self, result: &Object, outlet: &Outlet) -> Result<Object, RpcError> {
+    /// Asks everything that a result asks, at once, and collects the answers under the same keys. Adds the ids of ours under
+    /// which the client was sent to `pages` and agreed.
+    pub(super) async fn ask_all(
+        &self,
+        result: &Object,
+        outlet: &Outlet,
+        pages: &mut Vec<Json>,
+    ) -> Result<Object, RpcError> {
         let questions = result.child("inputRequests").unwrap_or_default();
         if questions.len() > MAX_QUESTIONS {
             return Err(RpcError::new(
@@ -22,15 +28,24 @@ impl Session {
             ));
         }
         let asked = questions.members().map(|question| async move {
+            let mut page = None;
             // A refusal is an answer too: the server may have a way to go on without.
-            let answer = self.ask(&question.value, outlet).await.unwrap_or_else(|error| refusal::write(&error));
-            (question.name().to_owned(), answer)
+            let answer = self.ask(&question.value, outlet, &mut page).await;
+            let answer = answer.unwrap_or_else(|error| refusal::write(&error));
+            (question.name().to_owned(), answer, page)
         });
-        let answers = futures_util::future::join_all(asked).await;
-        Ok(answers.into_iter().fold(Object::new(), |all, (key, answer)| all.with(&key, answer)))
+        let mut answers = Object::new();
+        for (key, answer, page) in futures_util::future::join_all(asked).await {
+            let agreed = || answer.object().ok()?.string("action").filter(|action| action == "accept");
+            if agreed().is_some() {
+                pages.extend(page);
+            }
+            answers.set(&key, answer);
+        }
+        Ok(answers)
     }
 
-    async fn ask(&self, question: &Json, outlet: &Outlet) -> Outcome {
+    async fn ask(&self, question: &Json, outlet: &Outlet, page: &mut Option<Json>) -> Outcome {
         let question = question.object().map_err(|error| {
             RpcError::new(code::INTERNAL_ERROR, format!("the server's question cannot be read: {error}"))
         })?;
@@ -44,7 +59,8 @@ impl Session {
             // The modern era dropped this id; legacy clients key their dialogs by it. A legacy upstream's comes along.
             let mut own = None;
             meta::edit(&mut params, |meta| own = meta.remove(meta::ELICITATION_ID));
-            params.set("elicitationId", own.unwrap_or_else(|| Json::string(&random_id())));
+            let id = own.unwrap_or_else(|| page.insert(Json::string(&random_id())).clone());
+            params.set("elicitationId", id);
         }
         let (id, answered) = self.expect_answer();
         let sent = outlet.send(Out::Message(Request::new(Id::number(id), method.clone(), params).encode())).await;

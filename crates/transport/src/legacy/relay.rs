@@ -1,7 +1,9 @@
 //! What a legacy client sends once its session is open, one message at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use toolgate_gateway::Request;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
 use toolgate_protocol::meta::Level;
@@ -15,6 +17,9 @@ use crate::modern;
 
 /// How often one call may come back with questions.
 const MAX_ROUNDS: usize = 10;
+/// Before a call is sent again that came back without any; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Takes one message. A request is answered through `outlet`, along with everything that belongs to it; the future ends
@@ -85,7 +90,9 @@ impl Session {
     async fn relay(self: &Arc<Self>, request: RpcRequest, outlet: &Outlet) -> Outcome {
         let RpcRequest { id, method, mut params, .. } = request;
         self.stamp(&mut params);
-        for _ in 0..MAX_ROUNDS {
+        let (mut rounds, mut patience, mut pages) = (0, Patience::new(self.gateway.answer_wait()), Vec::new());
+        while rounds < MAX_ROUNDS {
+            patience.begin();
             let request =
                 Request { id: id.json().clone(), method: method.clone(), params: params.clone(), param_headers: None };
             let reply = self.gateway.handle(&self.presented, request).await;
@@ -96,28 +103,49 @@ impl Session {
             };
             let Ok(mut object) = result.object() else { return Ok(result) };
             if method == Method::ToolsCall && object.get("resultType").is_some_and(|kind| kind.as_str() == "\"task\"") {
-                let driven = self.drive(id.json(), &params, &object, outlet).await;
+                let driven = self.drive(id.json(), &params, &object, outlet, &mut pages).await;
                 let result = driven.map_err(|error| as_legacy_error(&method, error))?;
+                self.close_pages(pages, outlet).await;
                 return Ok(result.object().map_or(result, |object| as_legacy_result(&method, object)));
             }
             if !method.may_ask() || object.get("resultType").is_none_or(|kind| kind.as_str() != "\"input_required\"") {
+                self.close_pages(pages, outlet).await;
                 return Ok(as_legacy_result(&method, object));
             }
             params.remove("inputResponses");
             params.remove("requestState");
             if let Some(state) = object.remove("requestState") {
                 params.set("requestState", state);
+                // Nothing is asked: whoever answers wants to be asked again later.
+                if object.child("inputRequests").is_none_or(|questions| questions.is_empty()) {
+                    if patience.is_over() {
+                        return refused(&method, patience.error());
+                    }
+                    patience.pause().await;
+                    continue;
+                }
             }
+            rounds += 1;
             let mut abandoned = self.abandoning(&method, &params);
-            let responses = match self.ask_all(&object, outlet).await {
+            let responses = match self.ask_all(&object, outlet, &mut pages).await {
                 Ok(responses) => responses,
                 Err(error) => return refused(&method, error),
             };
             abandoned.disarm();
             params.set("inputResponses", responses.to_json());
+            patience = Patience::new(self.gateway.answer_wait());
         }
         let asked_too_often = format!("the server asked more than {MAX_ROUNDS} times");
         refused(&method, RpcError::new(code::INTERNAL_ERROR, asked_too_often))
+    }
+
+    /// Tells the client that the pages are done with to which it was sent under ids of ours. A modern upstream says so with
+    /// its result, and an id that stays open keeps a dialog open.
+    async fn close_pages(&self, pages: Vec<Json>, outlet: &Outlet) {
+        for id in pages {
+            let visited = Notification::new(Method::ElicitationComplete, Object::new().with("elicitationId", id));
+            let _ = outlet.send(Out::Message(visited.encode())).await;
+        }
     }
 
     /// While it is held, a call waits for the client. Dropped, it tells the upstream that nobody will come back: the client
@@ -159,6 +187,41 @@ impl Session {
             // Roots are asked for anew whenever an upstream wants them; nothing else that a client notifies concerns anyone.
             _ => tracing::trace!(method = %notification.method, "notification"),
         }
+    }
+}
+
+/// How long a call may say again and again that it wants to be sent later (a result with a state and without questions).
+struct Patience {
+    longest: Duration,
+    until: Instant,
+    began: Instant,
+    next: Duration,
+}
+
+impl Patience {
+    fn new(longest: Duration) -> Self {
+        let now = Instant::now();
+        Self { longest, until: now + longest, began: now, next: FIRST_PAUSE }
+    }
+
+    /// The call is sent.
+    fn begin(&mut self) {
+        self.began = Instant::now();
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn error(&self) -> RpcError {
+        let text = format!("the server was not ready to answer within {:?}", self.longest);
+        RpcError::new(code::INTERNAL_ERROR, text)
+    }
+
+    /// Waits a while, unless the call itself took as long.
+    async fn pause(&mut self) {
+        tokio::time::sleep_until(self.began + self.next).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
     }
 }
 

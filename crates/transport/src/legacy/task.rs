@@ -29,6 +29,8 @@ struct Driven<'a> {
     said: Option<String>,
     steps: u64,
     answered: HashSet<String>,
+    /// Those that the client agreed to visit, see [`Session::ask_all`].
+    pages: &'a mut Vec<Json>,
 }
 
 impl Session {
@@ -39,11 +41,12 @@ impl Session {
         params: &Object,
         created: &Object,
         outlet: &Outlet,
+        pages: &mut Vec<Json>,
     ) -> Outcome {
         let task = created.get("taskId").cloned().unwrap_or(Json::literal("null"));
         let token = params.child("_meta").and_then(|meta| meta.get(meta::PROGRESS_TOKEN).cloned());
-        let mut driven =
-            Driven { session: self, id: id.clone(), task, token, said: None, steps: 0, answered: HashSet::new() };
+        let (id, answered) = (id.clone(), HashSet::new());
+        let mut driven = Driven { session: self, id, task, token, said: None, steps: 0, answered, pages };
         let mut unwanted = driven.cancelling();
         let ended = tokio::time::timeout(LONGEST, driven.see_through(created, outlet)).await;
         if ended.is_ok() {
@@ -89,7 +92,7 @@ impl Driven<'_> {
             return Ok(());
         }
         let asked = Object::new().with("inputRequests", questions.to_json());
-        let answers = self.session.ask_all(&asked, outlet).await?;
+        let answers = self.session.ask_all(&asked, outlet, self.pages).await?;
         self.answered.extend(questions.members().map(|question| question.name().to_owned()));
         self.send(Method::TasksUpdate, Object::new().with("inputResponses", answers.to_json())).await?;
         Ok(())

@@ -15,7 +15,8 @@ use toolgate_protocol::{
 
 use super::question::{Abilities, Question};
 use super::session::{Opened, PostStream};
-use super::{Legacy, Wire, answer, answers, unknown, url};
+use super::url::Pages;
+use super::{Legacy, Wire, answer, answers, unknown};
 use crate::course::{Course, Step};
 use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
@@ -49,8 +50,10 @@ pub(crate) struct LegacyCall {
     /// When the questions collected so far are asked.
     ask_at: Option<Instant>,
     finished: bool,
-    /// The ids of the pages that the client's person was sent to.
+    /// The ids of the pages that the client's person was sent to in the course of it.
     sent_to: Vec<Json>,
+    /// The pages that the person agreed to visit before it.
+    pages: Pages,
     /// What to do where nobody waits for the end any more.
     unwanted: Option<OnDrop>,
 }
@@ -104,6 +107,7 @@ impl LegacyCall {
         link: &Arc<Legacy>,
         call: Call,
         instead: Option<(Method, Object, OnDrop)>,
+        pages: Pages,
         within: Duration,
     ) -> Result<Self, Failure> {
         let Call { method, params, origin, .. } = call;
@@ -127,14 +131,14 @@ impl LegacyCall {
                 let seat =
                     mux.call(sent, outgoing, traits, within, |params, id| *params = outward(params, token(id))).await?;
                 let mut call = Self::new(link, seat, (method, params, origin), caller, within);
-                call.unwanted = unwanted;
+                (call.unwanted, call.pages) = (unwanted, pages);
                 Ok(call)
             }
             Wire::Http(session) => {
                 let seat = session.flight().board(traits)?;
                 let text = Request::new(seat.request_id(), sent, outward(&outgoing, token(seat.id()))).encode();
                 let mut call = Self::new(link, seat, (method, params, origin), caller, within);
-                call.unwanted = unwanted;
+                (call.unwanted, call.pages) = (unwanted, pages);
                 let opened = tokio::select! {
                     biased;
                     () = link.around.stopped.cancelled() => Err(Failure::Stopped),
@@ -175,6 +179,7 @@ impl LegacyCall {
             ask_at: None,
             finished: false,
             sent_to: Vec::new(),
+            pages: Pages::default(),
             unwanted: None,
         }
     }
@@ -182,6 +187,11 @@ impl LegacyCall {
     /// The answer, if it was there at once.
     pub(super) fn take_answer(&mut self) -> Option<Outcome> {
         self.answer.take()
+    }
+
+    /// The pages that the person agreed to visit, and whether the upstream still wants them once the call has ended.
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     /// Whether every question has an answer that can be one.
@@ -209,7 +219,7 @@ impl LegacyCall {
         if let Some(unwanted) = &mut self.unwanted {
             unwanted.disarm();
         }
-        let outcome = url::asked_for(&self.method, &self.caller.abilities, self.link.limits.questions, outcome);
+        let outcome = self.link.judge(&mut self.pages, &self.method, &self.caller.abilities, outcome);
         answer::modernize(&self.method, self.params.get("uri"), outcome)
     }
 
@@ -236,6 +246,10 @@ impl LegacyCall {
                     | Method::PromptsChanged
                     | Method::ResourcesChanged
                     | Method::ResourceUpdated => self.link.tell(&notification),
+                    Method::ElicitationComplete => {
+                        self.link.visited(&notification);
+                        return Arrival::Notification(notification);
+                    }
                     _ => return Arrival::Notification(notification),
                 },
                 Ok(Message::Request(request)) => match request.method {

@@ -10,6 +10,7 @@ mod question;
 mod session;
 mod task;
 mod url;
+mod visit;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -36,7 +37,10 @@ use crate::mux::{Ask, House, Mux};
 use crate::park::{Digest, Park};
 use crate::upstream::Call;
 use crate::watch::{Status, Wishes};
+use question::Abilities;
 use session::Opened;
+use url::Pages;
+use visit::{Visiting, Visits};
 
 pub(crate) use call::LegacyCall;
 pub(crate) use session::Session;
@@ -64,6 +68,14 @@ pub(crate) struct Legacy {
     setting: tokio::sync::Mutex<()>,
     /// Until then, an unaddressed question for roots is taken for a greeting; `None` once there was one.
     greeting: Mutex<Option<Instant>>,
+    visits: Visits,
+}
+
+/// How a call begins.
+enum Started {
+    /// With its end, and the pages that it wants to be visited.
+    Over(Outcome, Pages),
+    Running(Box<LegacyCall>),
 }
 
 /// What carries a legacy link.
@@ -118,6 +130,7 @@ impl Legacy {
             level: AtomicU8::new(UNSET),
             setting: tokio::sync::Mutex::default(),
             greeting: Mutex::new((company == Company::All).then(|| Instant::now() + GREETING)),
+            visits: Visits::default(),
         });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
@@ -166,29 +179,40 @@ impl Legacy {
         if call.method.may_ask()
             && let Some(state) = call.params.string("requestState")
         {
-            match url::Again::read(&state) {
-                None => return self.resume(&call, within, permit).await,
-                Some(again) => {
-                    if let Some(outcome) = again.judge(&call) {
-                        return Ok(Reply::done(outcome));
-                    }
-                }
-            }
+            let Some(pages) = Pages::read(&state) else { return self.resume(&call, within, permit).await };
+            return match pages.answered(&call, self.limits.parked_for) {
+                Err(outcome) => Ok(Reply::done(outcome)),
+                Ok(pages) => course::run(Visiting::new(self, call, pages, within), &self.around, permit).await,
+            };
         }
+        match self.start(call, Pages::default(), within).await? {
+            Started::Over(outcome, _) => Ok(Reply::done(outcome)),
+            Started::Running(course) => course::run(*course, &self.around, permit).await,
+        }
+    }
+
+    /// Begins a call, as a task if it must be one. `pages` are what its person agreed to visit.
+    async fn start(self: &Arc<Self>, call: Call, mut pages: Pages, within: Duration) -> Result<Started, Failure> {
         let instead = match task::is_wanted(&call) {
             false => None,
             true => match Box::pin(task::begin(self, &call, within)).await? {
                 task::Begun::Answered(outcome) => {
-                    return Ok(Reply::done(answer::modernize(&call.method, None, outcome)));
+                    let abilities = Abilities::of(&call.params.child("_meta").unwrap_or_default());
+                    let outcome = self.judge(&mut pages, &call.method, &abilities, outcome);
+                    return Ok(Started::Over(answer::modernize(&call.method, None, outcome), pages));
                 }
                 task::Begun::Task(method, params, unwanted) => Some((method, params, unwanted)),
             },
         };
-        let mut course = LegacyCall::begin(self, call, instead, within).await?;
-        match course.take_answer() {
-            Some(outcome) => Ok(Reply::done(outcome)),
-            None => course::run(course, &self.around, permit).await,
-        }
+        let mut course = Box::new(LegacyCall::begin(self, call, instead, pages, within).await?);
+        Ok(match course.take_answer() {
+            Some(outcome) => Started::Over(outcome, course.pages().clone()),
+            None => Started::Running(course),
+        })
+    }
+
+    fn judge(&self, pages: &mut Pages, method: &Method, abilities: &Abilities, outcome: Outcome) -> Outcome {
+        pages.judge(method, abilities, self.limits.questions, &self.visits, outcome)
     }
 
     async fn resume(&self, call: &Call, within: Duration, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
@@ -349,6 +373,7 @@ impl House for Legacy {
             Message::Request(request) => self.unaddressed_request(request),
             // It names no call, but the call that asked knows the id.
             Message::Notification(notification) if notification.method == Method::ElicitationComplete => {
+                self.visited(&notification);
                 self.flight().offer_all(&notification, |traits| traits.asks);
             }
             Message::Notification(notification) => {
@@ -402,6 +427,13 @@ impl Legacy {
 }
 
 impl Legacy {
+    /// The upstream says that a page was visited.
+    fn visited(&self, notification: &Notification) {
+        if let Some(id) = notification.params.get("elicitationId") {
+            self.visits.complete(id);
+        }
+    }
+
     fn is_greeting(&self) -> bool {
         let until = self.greeting.lock().unwrap_or_else(PoisonError::into_inner).take();
         until.is_some_and(|until| Instant::now() < until)

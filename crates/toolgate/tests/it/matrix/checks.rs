@@ -309,6 +309,7 @@ async fn url_completed(cell: &Cell) -> Expected {
 async fn url_required(cell: &Cell) -> Expected {
     let outcome = cell.call("need_url").await.outcome;
     let asked = cell.notes("elicitation/create");
+    assert!(asked.len() < 2, "{asked:?}");
     let Some(asked) = asked.first() else {
         let fault = outcome.expect_err("the call fails");
         assert_eq!((fault.code, fault.message.as_str()), (-32042, "a page must be visited"));

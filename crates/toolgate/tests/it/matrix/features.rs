@@ -138,7 +138,7 @@ impl Feature {
             Self::UrlElicitation => "the upstream sends the person to a page in mid-call (from 2025-11-25)",
             Self::UrlCompleted => "it says that the page was visited (2025-11-25)",
             Self::UrlRequired => {
-                "a call fails until a page was visited (error -32042 of 2025-11-25): a client that can be sent there is, and the call is made anew"
+                "a call fails until a page was visited (error -32042 of 2025-11-25): a client that can be sent there is, once, and the call is made anew"
             }
             Self::Refusal => "the client refuses to answer, with a JSON-RPC error (legacy clients)",
             Self::Roots => "the upstream asks for roots in mid-call",
