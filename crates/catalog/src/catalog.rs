@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use toolgate_identity::Caller;
-use toolgate_protocol::{Endpoint, Kind, UpstreamName};
+use toolgate_protocol::{Endpoint, Json, Kind, UpstreamName};
 use toolgate_upstream::Upstream;
 
 use crate::change::Change;
@@ -18,6 +18,7 @@ use crate::handle::Handles;
 use crate::moment::{Arrangement, Moment, Space};
 use crate::offer::{Cause, Dropped, Offer};
 use crate::refresh;
+use crate::route::origin;
 use crate::shelf::Shelf;
 use crate::snapshot::Snapshot;
 use crate::status::{NamespaceStatus, UpstreamStatus};
@@ -200,6 +201,20 @@ impl Catalog {
         }
         for upstream in self.inner.leaving().iter() {
             upstream.end_conversation(conversation);
+        }
+    }
+
+    /// Whether some upstream has a connection for this caller's conversation alone, and may want to know of its roots.
+    pub fn wants_roots(&self, caller: &Caller) -> bool {
+        let origin = origin(caller);
+        self.inner.now().members.iter().any(|member| member.upstream.is_apart(&origin))
+    }
+
+    /// The roots of this caller's client are others now; `answer` is what it answers who asks for them.
+    pub fn roots_changed(&self, caller: &Caller, answer: &Json) {
+        let origin = origin(caller);
+        for member in &self.inner.now().members {
+            member.upstream.roots_changed(&origin, answer.clone());
         }
     }
 

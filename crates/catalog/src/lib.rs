@@ -26,7 +26,7 @@ mod ui;
 mod view;
 
 pub use catalog::{Catalog, Config};
-pub use change::Change;
+pub use change::{Change, Watch};
 pub use entry::Entry;
 pub use finder::{Hits, Searchable};
 pub use handle::Handles;

@@ -51,11 +51,18 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
                 }
             }
             change = told.recv() => match change {
-                Ok(Told::ToolsChanged) => vec![Kind::Tool],
-                Ok(Told::PromptsChanged) => vec![Kind::Prompt],
-                Ok(Told::ResourcesChanged) => vec![Kind::Resource, Kind::Template],
+                Ok(change) => {
+                    let mut due = lists_of(&change.change).to_vec();
+                    // A server of many connections may tell on each of them.
+                    while let Ok(another) = told.try_recv() {
+                        due.extend(lists_of(&another.change).iter().filter(|kind| !due.contains(kind)).copied().collect::<Vec<_>>());
+                    }
+                    if due.is_empty() {
+                        continue;
+                    }
+                    due
+                }
                 Err(RecvError::Lagged(_)) => Kind::ALL.to_vec(),
-                Ok(_) => continue,
                 Err(RecvError::Closed) => return,
             },
             () = sleep_until(due_at) => Kind::ALL.to_vec(),
@@ -85,6 +92,16 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
     }
 }
 
+/// The lists that a change says are others now. They are read from the connection that all share, wherever that was told.
+fn lists_of(change: &Told) -> &'static [Kind] {
+    match change {
+        Told::ToolsChanged => &[Kind::Tool],
+        Told::PromptsChanged => &[Kind::Prompt],
+        Told::ResourcesChanged => &[Kind::Resource, Kind::Template],
+        _ => &[],
+    }
+}
+
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -106,13 +123,18 @@ pub(crate) async fn forward(inner: Arc<Inner>, member: Arc<Tracked>) {
                 return;
             }
         };
-        let change = match change {
-            Ok(Told::ResourceUpdated { uri, params }) => {
-                Change::Resource { upstream: name.clone(), uri: uri.as_str().into(), params }
-            }
-            Ok(Told::Log { params }) => Change::Log { upstream: name.clone(), params },
-            Ok(_) | Err(RecvError::Lagged(_)) => continue,
+        let (change, whose) = match change {
+            Ok(told) => (told.change, told.whose),
+            Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
+        };
+        let change = match change {
+            Told::ResourceUpdated { uri, params } => {
+                Change::Resource { upstream: name.clone(), uri: uri.as_str().into(), params, whose }
+            }
+            Told::PageVisited { id } => Change::PageVisited { upstream: name.clone(), id, whose },
+            Told::Log { params } => Change::Log { upstream: name.clone(), params, whose },
+            _ => continue,
         };
         // Nobody listening is fine.
         let _ = inner.changes.send(change);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use toolgate_identity::Caller;
 use toolgate_protocol::header::ParamHeader;
 use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, RpcError, Subject};
-use toolgate_upstream::{Call, Origin, Upstream, Watch};
+use toolgate_upstream::{Call, Origin, Upstream};
 
 use crate::catalog::Inner;
+use crate::change::Watch;
 use crate::entry::Entry;
 use crate::handle::{Held, Owner, refused};
 use crate::task::Task;
@@ -83,11 +84,7 @@ impl Route {
             params.set("task", Json::literal("{}"));
         }
         let param_headers = self.param_headers(&params);
-        let origin = Origin {
-            caller: self.caller.shared_subject().clone(),
-            conversation: self.caller.conversation().cloned(),
-            is_anonymous: self.caller.is_anonymous(),
-        };
+        let origin = origin(&self.caller);
         if let Some(task) = self.task.clone() {
             task.use_native_id(&mut params);
             let reply = self.upstream.send(Call { method, params, param_headers: Vec::new(), origin }).await;
@@ -198,9 +195,18 @@ impl Route {
         }
     }
 
-    /// Asks to hear when this resource changes, until the watch is dropped.
+    /// Asks to hear when this resource changes, until the watch is dropped. It is watched where the caller's calls go.
     pub async fn watch(&self) -> Result<Watch, RpcError> {
-        self.upstream.watch(&self.subject.native).await
+        self.upstream.watch(&self.subject.native, &origin(&self.caller)).await.map(Watch)
+    }
+}
+
+/// On whose behalf an upstream is asked.
+pub(crate) fn origin(caller: &Caller) -> Origin {
+    Origin {
+        caller: caller.shared_subject().clone(),
+        conversation: caller.conversation().cloned(),
+        is_anonymous: caller.is_anonymous(),
     }
 }
 

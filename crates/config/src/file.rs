@@ -357,7 +357,7 @@ pub enum Era {
 pub enum Isolation {
     /// Everybody.
     Shared,
-    /// All that one caller does; clients that are not told apart are one caller.
+    /// All that one caller does. Callers are not told apart yet: all are one, and this is the same as `shared`.
     #[default]
     Caller,
     /// One session of a legacy client, or one pipe; other clients as `caller`.

@@ -18,7 +18,7 @@ use crate::answer;
 use crate::config_status::ConfigStatus;
 use crate::costs::{self, Costs, PresentationStatus};
 use crate::error::{Blame, Error};
-use crate::listen::{self, ListsWatch, Logs};
+use crate::listen::{self, Asides, ListsWatch};
 use crate::present::Presenter;
 use crate::surface;
 
@@ -193,11 +193,25 @@ impl Gateway {
         }
     }
 
-    /// Log messages that belong to no call, of the upstreams that a client may see.
-    pub async fn logs(&self, presented: &Presented) -> Result<Logs, Error> {
+    /// What the upstreams that a client may see have to say to it in the course of no call.
+    ///
+    /// Errors: when nobody is known by what was presented, or the endpoint is no more.
+    pub async fn asides(&self, presented: &Presented) -> Result<Asides, Error> {
         let caller = self.identity.identify(presented).await?;
-        let changes = self.catalog.changes();
-        Ok(Logs::new(changes, self.view(&caller, presented)?))
+        let (changes, view) = (self.catalog.changes(), self.view(&caller, presented)?);
+        Ok(Asides::new(changes, view, caller))
+    }
+
+    /// Whether some upstream has a connection for this client alone, and may want to know of its roots.
+    pub async fn wants_roots(&self, presented: &Presented) -> bool {
+        self.identity.identify(presented).await.is_ok_and(|caller| self.catalog.wants_roots(&caller))
+    }
+
+    /// A client's roots are others now; `answer` is what it answers who asks for them.
+    pub async fn roots_changed(&self, presented: &Presented, answer: &Json) {
+        if let Ok(caller) = self.identity.identify(presented).await {
+            self.catalog.roots_changed(&caller, answer);
+        }
     }
 
     /// How each upstream is doing.

@@ -17,5 +17,5 @@ pub use config_status::ConfigStatus;
 pub use costs::{Costs, PresentationStatus, UpstreamCost};
 pub use error::{Blame, Error};
 pub use exchange::{Gateway, Request};
-pub use listen::Logs;
+pub use listen::Asides;
 pub use toolgate_catalog::{About, Counts, NamespaceStatus, UpstreamStatus};

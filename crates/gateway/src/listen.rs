@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
-use toolgate_catalog::{Change, View};
-use toolgate_identity::Presented;
+use toolgate_catalog::{Change, View, Watch};
+use toolgate_identity::{Caller, Presented};
 use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, UpstreamName, meta};
 
 use crate::error::Error;
@@ -24,8 +24,8 @@ const QUEUE: usize = 64;
 #[derive(Default)]
 struct Filter {
     lists: Vec<Kind>,
-    /// By their upstream and their URI there: the one that the client named.
-    resources: HashMap<(UpstreamName, Arc<str>), Arc<str>>,
+    /// By their upstream and their URI there: the one that the client named, and where it is watched.
+    resources: HashMap<(UpstreamName, Arc<str>), (Arc<str>, Watch)>,
 }
 
 /// What a client was listed, so that nobody is told of changes that they do not see: another namespace's, or those of tools
@@ -46,10 +46,12 @@ const LISTS: [(Kind, &str, Method); 3] = [
     (Kind::Resource, "resourcesListChanged", Method::ResourcesChanged),
 ];
 
-/// Log messages of an endpoint's upstreams that belong to no call, as they come.
-pub struct Logs {
+/// What an endpoint's upstreams have to say to one client in the course of no call: log messages, and that a page was visited to
+/// which it may have been sent. Clients of the modern era hear none of it.
+pub struct Asides {
     changes: broadcast::Receiver<Change>,
     view: View,
+    caller: Caller,
 }
 
 /// Starts to listen.
@@ -72,16 +74,14 @@ pub(crate) async fn listen(
             .map(|(kind, _, _)| *kind),
     );
 
-    let mut watches = Vec::new();
     for uri in resources(&wanted)? {
         let named = Object::new().with("uri", Json::string(&uri));
         // What cannot be watched is missing from the acknowledgement; that is how the client is told.
         if let Ok(route) = view.resolve(&Method::ResourcesRead, &named).await
             && let Ok(watch) = route.watch().await
         {
-            watches.push(watch);
             let subject = route.subject();
-            filter.resources.insert((subject.upstream.clone(), subject.native.clone()), uri.into());
+            filter.resources.insert((subject.upstream.clone(), subject.native.clone()), (uri.into(), watch));
         }
     }
 
@@ -92,7 +92,6 @@ pub(crate) async fn listen(
     sender.try_send(first).map_err(|_| Error::Internal("a new queue is full".into()))?;
     tokio::spawn(async move {
         tell(filter, changes, lists, closing, subscription, sender).await;
-        drop(watches);
     });
     Ok(Reply::stream(events, OnDrop::default()))
 }
@@ -159,7 +158,7 @@ impl Filter {
             }
         }
         if !self.resources.is_empty() {
-            let mut uris: Vec<&str> = self.resources.values().map(|uri| &**uri).collect();
+            let mut uris: Vec<&str> = self.resources.values().map(|(uri, _)| &**uri).collect();
             uris.sort_unstable();
             granted.set("resourceSubscriptions", Json::of(&uris).expect("a list of strings is JSON"));
         }
@@ -169,8 +168,11 @@ impl Filter {
     fn notification(&self, change: Change) -> Option<Notification> {
         match change {
             Change::List(kind) if self.lists.contains(&kind) => list_changed(kind),
-            Change::Resource { upstream, uri, mut params } => {
-                let public = self.resources.get(&(upstream, uri.clone()))?;
+            Change::Resource { upstream, uri, mut params, whose } => {
+                let (public, watch) = self.resources.get(&(upstream, uri.clone()))?;
+                if !watch.is_on(&whose) {
+                    return None;
+                }
                 if *public != uri {
                     params.set("uri", Json::string(public));
                 }
@@ -186,7 +188,7 @@ impl Filter {
         let resources = self
             .resources
             .values()
-            .map(|uri| Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))));
+            .map(|(uri, _)| Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))));
         lists.chain(resources).collect()
     }
 }
@@ -228,18 +230,25 @@ impl ListsWatch {
     }
 }
 
-// === impl Logs ===
+// === impl Asides ===
 
-impl Logs {
-    pub(crate) fn new(changes: broadcast::Receiver<Change>, view: View) -> Self {
-        Self { changes, view }
+impl Asides {
+    pub(crate) fn new(changes: broadcast::Receiver<Change>, view: View, caller: Caller) -> Self {
+        Self { changes, view, caller }
     }
 
-    /// The parameters of the next message; `None` when the gateway has ended.
-    pub async fn next(&mut self) -> Option<Object> {
+    /// The next one; `None` when the gateway has ended.
+    pub async fn next(&mut self) -> Option<Notification> {
         loop {
             match self.changes.recv().await {
-                Ok(Change::Log { upstream, params }) if self.view.has_member(&upstream) => return Some(params),
+                Ok(change) if !change.is_for(&self.caller) => {}
+                Ok(Change::Log { upstream, params, .. }) if self.view.has_member(&upstream) => {
+                    return Some(Notification::new(Method::LogMessage, params));
+                }
+                Ok(Change::PageVisited { upstream, id, .. }) if self.view.has_member(&upstream) => {
+                    let params = Object::new().with("elicitationId", id);
+                    return Some(Notification::new(Method::ElicitationComplete, params));
+                }
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }

@@ -332,6 +332,30 @@ impl Play {
         .await;
     }
 
+    /// Says a message on one of the connections that hear what belongs to no call, in the order in which they began to;
+    /// waits until there is one.
+    pub(crate) async fn say_to(&self, nth: usize, message: &Value) {
+        let mut speaking = self.speaking.subscribe();
+        let speaks = speaking.wait_for(|count| *count > nth);
+        soon("one more connection", speaks).await.expect("the play goes on while its story does");
+        let out = self.speakers.lock().unwrap()[nth].out.clone();
+        assert!(out.send(Out::Message(line(message))).is_ok(), "connection {nth} is closed");
+    }
+
+    /// Asks the client on such a connection and gives its whole answer.
+    pub(crate) async fn ask_on(&self, nth: usize, method: &str, params: Value) -> Value {
+        let (id, answered) = self.question();
+        self.say_to(nth, &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        soon(&format!("an answer to {method}"), answered).await.expect("the play goes on while its story does")
+    }
+
+    fn question(&self) -> (u64, oneshot::Receiver<Value>) {
+        let id = self.next_question.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        self.questions.lock().unwrap().insert(id, answer);
+        (id, answered)
+    }
+
     fn tell_now(&self, method: &str, params: &Value) -> bool {
         let mut speakers = self.speakers.lock().unwrap();
         speakers.retain(|speaker| !speaker.out.is_closed());
@@ -462,9 +486,7 @@ impl Call {
 
     /// Asks the client something (legacy) and gives its whole answer.
     pub async fn ask(&self, method: &str, params: Value) -> Value {
-        let id = self.play.next_question.fetch_add(1, Ordering::Relaxed);
-        let (answer, answered) = oneshot::channel();
-        self.play.questions.lock().unwrap().insert(id, answer);
+        let (id, answered) = self.play.question();
         self.say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         answered.await.expect("the play goes on while its acts do")
     }

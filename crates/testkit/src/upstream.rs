@@ -131,6 +131,16 @@ impl Upstream {
         self.play.tell(method, params).await;
     }
 
+    /// The same on one connection only, in the order in which they began to hear such things. Only while none was closed.
+    pub async fn tell_on(&self, nth: usize, method: &str, params: Value) {
+        self.play.say_to(nth, &json!({"jsonrpc": "2.0", "method": method, "params": params})).await;
+    }
+
+    /// Asks the client on such a connection, in the course of no call, and gives its whole answer.
+    pub async fn ask_on(&self, nth: usize, method: &str, params: Value) -> Value {
+        self.play.ask_on(nth, method, params).await
+    }
+
     /// The child processes that ever connected.
     pub fn pids(&self) -> Vec<u32> {
         self.pids.borrow().clone()

@@ -85,7 +85,7 @@ impl Connector {
         }
         match self.discover(mux.get()).await {
             Ok(Found::Modern(peer)) => {
-                let link = Modern::over_mux(mux.keep(), self.surroundings.changes.clone());
+                let link = Modern::over_mux(mux.keep(), self.surroundings.teller.clone());
                 Ok((peer, Link::Modern(link)))
             }
             Ok(Found::Initialized(peer)) => self.legacy_over(mux, peer).await,
@@ -130,8 +130,7 @@ impl Connector {
         if self.config.era == EraPin::Modern {
             return self.judge(&outcome_of(&mut discover).await?);
         }
-        let mut initialize =
-            mux.call(Method::Initialize, legacy::initialize_params(), HANDSHAKE, within, |_, _| {}).await?;
+        let mut initialize = mux.call(Method::Initialize, self.hello(), HANDSHAKE, within, |_, _| {}).await?;
         let (mut no_modern, mut no_legacy) = (false, None);
         loop {
             tokio::select! {
@@ -162,9 +161,13 @@ impl Connector {
         }
     }
 
+    /// The parameters of `initialize`.
+    fn hello(&self) -> Object {
+        legacy::initialize_params(self.surroundings.teller.whose())
+    }
+
     async fn initialize(&self, mux: &Arc<Mux>) -> Result<Peer, Ask> {
-        let result =
-            mux.ask(Method::Initialize, legacy::initialize_params(), HANDSHAKE, self.config.timeouts.connect).await?;
+        let result = mux.ask(Method::Initialize, self.hello(), HANDSHAKE, self.config.timeouts.connect).await?;
         era::initialized(&result).map_err(|why| Ask::Failed(Failure::Refused(why)))
     }
 
@@ -208,7 +211,7 @@ impl Connector {
         let http = ModernHttp::new(self.endpoint(place)?, Revision::LATEST_MODERN);
         match self.discover_over_http(&http, failures).await? {
             Found::Modern(peer) => {
-                let link = Modern::over_http(http, self.surroundings.changes.clone());
+                let link = Modern::over_http(http, self.surroundings.teller.clone());
                 Ok((peer, Link::Modern(link)))
             }
             Found::Legacy | Found::Initialized(_) => {
@@ -251,7 +254,7 @@ impl Connector {
         let endpoint = self.endpoint(place).map_err(NoSession::Failed)?;
         let flight = Flight::new();
         let seat = flight.board(HANDSHAKE).map_err(NoSession::Failed)?;
-        let text = Request::new(seat.request_id(), Method::Initialize, legacy::initialize_params()).encode();
+        let text = Request::new(seat.request_id(), Method::Initialize, self.hello()).encode();
         let answer = endpoint.post(text, endpoint.post_headers()).await.map_err(NoSession::Failed)?;
         let session = answer.session.clone();
         let (status, outcome, refusal) =

@@ -3,7 +3,8 @@
 //! Servers of the legacy era keep state for a connection: an open browser, a working folder, a login. Whoever shares the
 //! connection shares the state. And over a pipe nothing tells which of several calls a question in mid-call belongs to. So
 //! callers, their conversations, or single calls may get connections of their own beside the one that lists are read from.
-//! Each is an upstream like any other, with its own supervision, and ends when it was not used for a while.
+//! Each is an upstream like any other, with its own supervision, and ends when it was not used for a while. What it tells
+//! concerns those whose connection it is, and resources are watched where their watcher's calls go.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use toolgate_protocol::Era;
 
+use crate::change::Teller;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::host::Host;
@@ -32,13 +34,22 @@ pub enum Isolation {
     Call,
 }
 
-/// Who can be meant on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Company {
-    /// Anybody.
-    All,
-    /// Those who share one of their own, so that even a question that names no call can only be for them.
-    One,
+/// Whose a connection is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// That of all who have none of their own. Lists are read from it.
+    Everybody,
+    /// One caller's.
+    Caller(Arc<str>),
+    /// One conversation's.
+    Conversation {
+        /// Its caller.
+        caller: Arc<str>,
+        /// Which one.
+        conversation: Arc<str>,
+    },
+    /// A single call's, counted from 1.
+    Call(u64),
 }
 
 /// How many connections there may be, and how long they are kept.
@@ -57,6 +68,7 @@ pub struct Apart {
 pub(crate) struct Branches {
     config: Config,
     host: Arc<Host>,
+    teller: Teller,
     /// Where they live, whichever thread a request comes by.
     runtime: Handle,
     table: Mutex<Table>,
@@ -64,79 +76,123 @@ pub(crate) struct Branches {
 
 #[derive(Debug, Default)]
 struct Table {
-    branches: HashMap<Key, Branch>,
+    branches: HashMap<Whose, Branch>,
     next_call: u64,
     stopped: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Caller(Arc<str>),
-    Conversation { caller: Arc<str>, conversation: Arc<str> },
-    Call(u64),
 }
 
 #[derive(Debug)]
 struct Branch {
     upstream: Arc<Upstream>,
-    /// How many requests hold it; see [`Lease`].
-    leases: usize,
+    /// How many requests hold it, and how many watches; see [`Lease`].
+    requests: usize,
+    watches: usize,
     last_used: Instant,
+}
+
+/// What holds a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Request,
+    Watch,
 }
 
 /// A connection in use, until dropped.
 #[derive(Debug)]
 pub(crate) struct Lease {
     branches: Arc<Branches>,
-    key: Key,
+    pub(crate) whose: Whose,
+    of: Use,
     pub(crate) upstream: Arc<Upstream>,
+}
+
+// === impl Isolation ===
+
+impl Isolation {
+    /// Whose connection serves an origin, but for calls that have one for themselves.
+    fn whose(self, origin: &Origin) -> Whose {
+        let caller = origin.caller.clone();
+        match (self, &origin.conversation) {
+            (Self::Shared, _) => Whose::Everybody,
+            (Self::Session, Some(conversation)) => Whose::Conversation { caller, conversation: conversation.clone() },
+            _ if origin.is_anonymous => Whose::Everybody,
+            _ => Whose::Caller(caller),
+        }
+    }
+}
+
+// === impl Whose ===
+
+impl Whose {
+    /// Whether what happens on such a connection may concern this conversation of this caller.
+    pub fn is_for(&self, subject: &str, of: Option<&str>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Caller(caller) => **caller == *subject,
+            Self::Conversation { caller, conversation } => **caller == *subject && of == Some(conversation),
+            // What it says belongs to the call.
+            Self::Call(_) => false,
+        }
+    }
+
+    /// Whether only one client's conversation can be meant on it, or those of one caller.
+    pub(crate) fn is_one(&self) -> bool {
+        *self != Self::Everybody
+    }
 }
 
 // === impl Branches ===
 
 impl Branches {
-    pub(crate) fn new(config: &Config, host: &Arc<Host>) -> Arc<Self> {
-        let mut config = config.clone();
-        config.apart.by = Isolation::Shared;
-        let branches = Self { config, host: host.clone(), runtime: Handle::current(), table: Mutex::default() };
-        Arc::new(branches)
+    /// `teller` hears of what they tell.
+    pub(crate) fn new(config: &Config, host: &Arc<Host>, teller: Teller) -> Arc<Self> {
+        let config = config.clone();
+        Arc::new(Self { config, host: host.clone(), teller, runtime: Handle::current(), table: Mutex::default() })
     }
 
     /// The connection for a call; `None` for the shared one.
-    pub(crate) fn lease(self: &Arc<Self>, by: Isolation, call: &Call) -> Result<Option<Lease>, Failure> {
+    pub(crate) fn lease(self: &Arc<Self>, call: &Call) -> Result<Option<Lease>, Failure> {
         let mut table = self.table();
-        if let Some(key) = table.holder_of(call) {
-            return Ok(Some(self.use_branch(&mut table, key)));
+        if let Some(holder) = table.holder_of(call) {
+            return Ok(Some(self.use_branch(&mut table, holder, Use::Request)));
         }
-        let Origin { caller, conversation, .. } = &call.origin;
-        let key = match (by, conversation) {
-            (Isolation::Shared, _) => return Ok(None),
-            (Isolation::Call, _) if call.method.may_ask() => {
+        let whose = match self.config.apart.by {
+            Isolation::Call if call.method.may_ask() => {
                 table.next_call += 1;
-                Key::Call(table.next_call)
+                Whose::Call(table.next_call)
             }
-            (Isolation::Session, Some(conversation)) => {
-                Key::Conversation { caller: caller.clone(), conversation: conversation.clone() }
-            }
-            _ if call.origin.is_anonymous => return Ok(None),
-            _ => Key::Caller(caller.clone()),
+            by => by.whose(&call.origin),
         };
-        if !table.branches.contains_key(&key) {
-            self.make_room(&mut table)?;
+        self.lease_that(&mut table, whose, Use::Request)
+    }
+
+    /// The connection on which an origin watches; `None` for the shared one.
+    pub(crate) fn lease_to_watch(self: &Arc<Self>, origin: &Origin) -> Result<Option<Lease>, Failure> {
+        self.lease_that(&mut self.table(), self.config.apart.by.whose(origin), Use::Watch)
+    }
+
+    fn lease_that(self: &Arc<Self>, table: &mut Table, whose: Whose, of: Use) -> Result<Option<Lease>, Failure> {
+        if whose == Whose::Everybody {
+            return Ok(None);
+        }
+        if !table.branches.contains_key(&whose) {
+            self.make_room(table)?;
             let branch = {
                 let _here = self.runtime.enter();
                 // Only a legacy upstream has any; should it have become a modern one, this finds out.
-                Upstream::start_for_one(self.config.clone(), Some(Era::Legacy), self.host.clone())
+                let (config, host) = (self.config.clone(), self.host.clone());
+                Upstream::start_for(config, Some(Era::Legacy), host, self.teller.of(whose.clone()))
             };
-            table.branches.insert(key.clone(), Branch { upstream: branch, leases: 0, last_used: Instant::now() });
+            let branch = Branch { upstream: branch, requests: 0, watches: 0, last_used: Instant::now() };
+            table.branches.insert(whose.clone(), branch);
         }
-        Ok(Some(self.use_branch(&mut table, key)))
+        Ok(Some(self.use_branch(table, whose, of)))
     }
 
-    fn use_branch(self: &Arc<Self>, table: &mut Table, key: Key) -> Lease {
-        let branch = table.branches.get_mut(&key).expect("whoever gives the key has just seen it");
-        branch.leases += 1;
-        Lease { branches: self.clone(), upstream: branch.upstream.clone(), key }
+    fn use_branch(self: &Arc<Self>, table: &mut Table, whose: Whose, of: Use) -> Lease {
+        let branch = table.branches.get_mut(&whose).expect("whoever names it has just seen it");
+        *branch.uses(of) += 1;
+        Lease { branches: self.clone(), upstream: branch.upstream.clone(), whose, of }
     }
 
     /// Ends the connection that was not used for longest, if there are too many.
@@ -148,9 +204,9 @@ impl Branches {
         if table.branches.len() < most {
             return Ok(());
         }
-        let idle = table.branches.iter().filter(|(_, branch)| branch.is_idle());
-        let oldest = idle.min_by_key(|(_, branch)| branch.last_used).map(|(key, _)| key.clone());
-        let oldest = oldest.and_then(|key| table.branches.remove(&key)).ok_or(Failure::Crowded(most))?;
+        let idle = table.branches.iter().filter(|(_, branch)| !branch.is_needed());
+        let oldest = idle.min_by_key(|(_, branch)| branch.last_used).map(|(whose, _)| whose.clone());
+        let oldest = oldest.and_then(|whose| table.branches.remove(&whose)).ok_or(Failure::Crowded(most))?;
         self.end(oldest);
         Ok(())
     }
@@ -158,16 +214,15 @@ impl Branches {
     /// Ends what was not used for too long, and what nobody can come back to.
     pub(crate) fn sweep(&self) {
         let idle = self.config.apart.idle;
-        let over: Vec<Branch> = self.table().take(|key, branch| {
-            branch.is_idle() && (matches!(key, Key::Call(_)) || branch.last_used.elapsed() >= idle)
+        let over: Vec<Branch> = self.table().take(|whose, branch| {
+            !branch.is_needed() && (matches!(whose, Whose::Call(_)) || branch.last_used.elapsed() >= idle)
         });
         over.into_iter().for_each(|branch| self.end(branch));
     }
 
     /// A conversation is over: its connections are ended.
     pub(crate) fn end_conversation(&self, over: &str) {
-        let of_it =
-            |key: &Key, _: &Branch| matches!(key, Key::Conversation { conversation, .. } if **conversation == *over);
+        let of_it = |whose: &Whose, _: &Branch| matches!(whose, Whose::Conversation { conversation, .. } if **conversation == *over);
         let over: Vec<Branch> = self.table().take(of_it);
         over.into_iter().for_each(|branch| self.end(branch));
     }
@@ -196,9 +251,15 @@ impl Branches {
         table.branches.values().map(|branch| &branch.upstream).find(|upstream| upstream.has_parked(state)).cloned()
     }
 
-    /// Whether nobody uses any of them and no call waits in one.
+    /// Whether no request uses any of them and no call waits in one.
     pub(crate) fn are_quiet(&self) -> bool {
         self.table().branches.values().all(Branch::is_idle)
+    }
+
+    /// The connection that an origin has for itself, if there is one now.
+    pub(crate) fn find(&self, origin: &Origin) -> Option<Arc<Upstream>> {
+        let whose = self.config.apart.by.whose(origin);
+        self.table().branches.get(&whose).map(|branch| branch.upstream.clone())
     }
 
     /// How many there are.
@@ -215,24 +276,40 @@ impl Branches {
 
 impl Table {
     /// Who holds the call that a retry comes back for.
-    fn holder_of(&self, call: &Call) -> Option<Key> {
+    fn holder_of(&self, call: &Call) -> Option<Whose> {
         let state = call.method.may_ask().then(|| call.params.string("requestState")).flatten()?;
-        self.branches.iter().find(|(_, branch)| branch.upstream.has_parked(&state)).map(|(key, _)| key.clone())
+        self.branches.iter().find(|(_, branch)| branch.upstream.has_parked(&state)).map(|(whose, _)| whose.clone())
     }
 
-    fn take(&mut self, is_over: impl Fn(&Key, &Branch) -> bool) -> Vec<Branch> {
-        let keys: Vec<Key> =
-            self.branches.iter().filter(|(key, branch)| is_over(key, branch)).map(|(key, _)| key.clone()).collect();
-        keys.iter().filter_map(|key| self.branches.remove(key)).collect()
+    fn take(&mut self, is_over: impl Fn(&Whose, &Branch) -> bool) -> Vec<Branch> {
+        let over: Vec<Whose> = self
+            .branches
+            .iter()
+            .filter(|(whose, branch)| is_over(whose, branch))
+            .map(|(whose, _)| whose.clone())
+            .collect();
+        over.iter().filter_map(|whose| self.branches.remove(whose)).collect()
     }
 }
 
 // === impl Branch ===
 
 impl Branch {
-    /// Nobody uses it and no call waits in it.
+    /// No request uses it and no call waits in it.
     fn is_idle(&self) -> bool {
-        self.leases == 0 && self.upstream.parked() == 0
+        self.requests == 0 && self.upstream.parked() == 0
+    }
+
+    /// Whether it would be missed: it is in use, or somebody watches what is there.
+    fn is_needed(&self) -> bool {
+        !self.is_idle() || self.watches > 0
+    }
+
+    fn uses(&mut self, of: Use) -> &mut usize {
+        match of {
+            Use::Request => &mut self.requests,
+            Use::Watch => &mut self.watches,
+        }
     }
 }
 
@@ -241,12 +318,13 @@ impl Branch {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut table = self.branches.table();
-        // It may have been ended meanwhile, with its conversation.
-        let Some(branch) = table.branches.get_mut(&self.key) else { return };
-        branch.leases -= 1;
+        // It may have been ended meanwhile, with its conversation, and another be in its place.
+        let branch = table.branches.get_mut(&self.whose);
+        let Some(branch) = branch.filter(|branch| Arc::ptr_eq(&branch.upstream, &self.upstream)) else { return };
+        *branch.uses(self.of) -= 1;
         branch.last_used = Instant::now();
-        if matches!(self.key, Key::Call(_)) && branch.is_idle() {
-            let over = table.branches.remove(&self.key);
+        if matches!(self.whose, Whose::Call(_)) && branch.is_idle() {
+            let over = table.branches.remove(&self.whose);
             drop(table);
             over.into_iter().for_each(|branch| self.branches.end(branch));
         }

@@ -36,12 +36,12 @@ pub mod upstream;
 mod watch;
 mod watchdog;
 
-pub use change::Change;
+pub use change::{Change, Told};
 pub use config::{Backoff, Config, EraPin, HttpConfig, Limits, StdioConfig, Timeouts, Transport};
 pub use era::Peer;
 pub use error::Failure;
 pub use host::Host;
-pub use isolation::{Apart, Isolation};
+pub use isolation::{Apart, Isolation, Whose};
 pub use modern::own_meta;
 pub use park::Digest;
 pub use replica::Replicas;

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use toolgate_protocol::{Json, Message, Method, Notification, Object, Outcome, RpcError, code};
 
-use crate::change::Change;
+use crate::change::{Change, Teller};
 use crate::config::Backoff;
 use crate::era::Peer;
 use crate::error::Failure;
@@ -33,7 +33,7 @@ pub(crate) struct Listener {
     pub(crate) link: Arc<Modern>,
     pub(crate) peer: Arc<Peer>,
     pub(crate) wishes: Arc<Wishes>,
-    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) teller: Teller,
     pub(crate) restart: Backoff,
 }
 
@@ -178,7 +178,7 @@ impl Listener {
             () = std::future::ready(()) => {}
         }
         if let Some(old @ Listening::Http { .. }) = current.replace(listening) {
-            leaving.spawn(tell_the_rest(old, self.changes.clone()));
+            leaving.spawn(tell_the_rest(old, self.teller.clone()));
         }
         Ok(agreed)
     }
@@ -195,7 +195,7 @@ impl Listener {
                         agreed.get("resourceSubscriptions").and_then(|uris| uris.array().ok()).unwrap_or_default();
                     return Ok((listening, uris.iter().filter_map(Json::as_string).collect()));
                 }
-                Told::Notification(notification) => self.tell(Change::told_by(&notification)),
+                Told::Notification(notification) => drop(self.teller.pass_on(&notification)),
                 Told::Ended(Err(error)) => return Err(NoListen::Refused(error)),
                 Told::Ended(Ok(_)) => return Err(NoListen::Failed(Failure::Closed("the listen ended at once".into()))),
                 Told::Lost(failure) => return Err(NoListen::Failed(failure)),
@@ -207,25 +207,18 @@ impl Listener {
     async fn tell_until_end(&self, listening: &mut Option<Listening>) {
         let Some(listening) = listening else { return std::future::pending().await };
         while let Told::Notification(notification) = listening.next().await {
-            self.tell(Change::told_by(&notification));
-        }
-    }
-
-    fn tell(&self, change: Option<Change>) {
-        if let Some(change) = change {
-            // Nobody may be listening.
-            let _ = self.changes.send(change);
+            self.teller.pass_on(&notification);
         }
     }
 
     /// Tells that everything may have changed, the watched resources too.
     fn tell_all(&self, watched: &[Arc<str>]) {
-        self.tell(Some(Change::ToolsChanged));
-        self.tell(Some(Change::PromptsChanged));
-        self.tell(Some(Change::ResourcesChanged));
+        self.teller.tell(Change::ToolsChanged);
+        self.teller.tell(Change::PromptsChanged);
+        self.teller.tell(Change::ResourcesChanged);
         for uri in watched {
             let params = Object::new().with("uri", Json::string(uri));
-            self.tell(Some(Change::ResourceUpdated { uri: uri.to_string(), params }));
+            self.teller.tell(Change::ResourceUpdated { uri: uri.to_string(), params });
         }
     }
 
@@ -241,13 +234,10 @@ impl Listener {
 }
 
 /// What a listen still tells after another one has taken its place: what was on its way then. Told twice is allowed.
-async fn tell_the_rest(mut old: Listening, changes: broadcast::Sender<Change>) {
+async fn tell_the_rest(mut old: Listening, teller: Teller) {
     let telling = async {
         while let Told::Notification(notification) = old.next().await {
-            if let Some(change) = Change::told_by(&notification) {
-                // Nobody may be listening.
-                let _ = changes.send(change);
-            }
+            teller.pass_on(&notification);
         }
     };
     // It has nothing more to say after that.

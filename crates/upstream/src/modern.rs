@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::{self, Level};
@@ -18,7 +18,7 @@ use toolgate_protocol::{
     header, refusal,
 };
 
-use crate::change::Change;
+use crate::change::Teller;
 use crate::course::{self, Around, Course, Step};
 use crate::error::Failure;
 use crate::flight::{Arrival, Seat, Traits};
@@ -34,7 +34,7 @@ const NAME: HeaderName = HeaderName::from_static(header::NAME);
 #[derive(Debug)]
 pub(crate) struct Modern {
     wire: Wire,
-    changes: broadcast::Sender<Change>,
+    teller: Teller,
 }
 
 #[derive(Debug)]
@@ -67,12 +67,12 @@ pub fn own_meta(revision: Revision) -> Object {
 // === impl Modern ===
 
 impl Modern {
-    pub(crate) fn over_http(http: ModernHttp, changes: broadcast::Sender<Change>) -> Arc<Self> {
-        Arc::new(Self { wire: Wire::Http(Box::new(http)), changes })
+    pub(crate) fn over_http(http: ModernHttp, teller: Teller) -> Arc<Self> {
+        Arc::new(Self { wire: Wire::Http(Box::new(http)), teller })
     }
 
-    pub(crate) fn over_mux(mux: Arc<Mux>, changes: broadcast::Sender<Change>) -> Arc<Self> {
-        let link = Arc::new(Self { wire: Wire::Mux(mux.clone()), changes });
+    pub(crate) fn over_mux(mux: Arc<Mux>, teller: Teller) -> Arc<Self> {
+        let link = Arc::new(Self { wire: Wire::Mux(mux.clone()), teller });
         let weak = Arc::downgrade(&link);
         mux.settle(weak);
         link
@@ -188,12 +188,8 @@ impl Modern {
             }
             _ => notification,
         };
-        match Change::told_by(&unclaimed) {
-            // Nobody may be listening.
-            Some(change) => drop(self.changes.send(change)),
-            None => {
-                tracing::debug!(method = %crate::error::neutral(unclaimed.method.as_str(), 60), "a notification was dropped")
-            }
+        if !self.teller.pass_on(&unclaimed) {
+            tracing::debug!(method = %crate::error::neutral(unclaimed.method.as_str(), 60), "a notification was dropped");
         }
     }
 }

@@ -121,8 +121,7 @@ async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> Arc<Live> {
     keep(shared, &live, &keeping).await;
     shared.live.send_replace(Some(live.clone()));
     shared.state.send_replace(State::Ready(live.peer.clone()));
-    // Nobody may be listening.
-    let _ = shared.changes.send(Change::Connected);
+    shared.teller.tell(Change::Connected);
     tokio::select! {
         () = live.link.lost().cancelled() => {}
         () = shared.around.stopped.cancelled() => live.link.close().await,
@@ -176,7 +175,7 @@ async fn keep(shared: &Arc<Shared>, live: &Live, keeping: &CancellationToken) {
                 link: link.clone(),
                 peer: live.peer.clone(),
                 wishes: shared.wishes.clone(),
-                changes: shared.changes.clone(),
+                teller: shared.teller.clone(),
                 restart: shared.connector.config.restart,
             };
             let (ready, standing) = oneshot::channel();
@@ -185,7 +184,7 @@ async fn keep(shared: &Arc<Shared>, live: &Live, keeping: &CancellationToken) {
             let _ = timeout(STANDING, standing).await;
         }
         Link::Legacy(link) => {
-            let keeper = link.clone().keep_subscribed(shared.wishes.clone());
+            let keeper = link.clone().keep_subscribed(shared.wishes.clone(), live.peer.generation > 1);
             shared.around.tasks.spawn(async move { until.run_until_cancelled(keeper).await });
         }
     }

@@ -12,14 +12,14 @@ use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, Rpc
 use tracing::Instrument as _;
 
 use crate::backoff::DOWN_AFTER;
-use crate::change::Change;
+use crate::change::{Teller, Told};
 use crate::config::{Config, Limits, Timeouts};
 use crate::connect::{Connector, Link};
 use crate::course::Around;
 use crate::era::Peer;
 use crate::error::Failure;
 use crate::host::Host;
-use crate::isolation::{Branches, Company, Isolation};
+use crate::isolation::{Branches, Isolation, Lease};
 use crate::legacy::Surroundings;
 use crate::modern::own_meta;
 use crate::park::Park;
@@ -30,8 +30,6 @@ use crate::watch::{Watch, Wishes};
 const SWEEP: Duration = Duration::from_secs(15);
 /// Between two looks whether calls are under way, once none comes any more.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
-/// Changes that a receiver may be behind.
-const CHANGES: usize = 256;
 
 /// One MCP server behind the gateway. Ends with [`Upstream::stop`], or when dropped.
 #[derive(Debug)]
@@ -93,7 +91,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) connector: Connector,
     pub(crate) around: Around,
-    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) teller: Teller,
     pub(crate) wishes: Arc<Wishes>,
     pub(crate) state: watch::Sender<State>,
     pub(crate) live: watch::Sender<Option<Arc<Live>>>,
@@ -148,28 +146,24 @@ impl Upstream {
     ///
     /// Must be called within a Tokio runtime.
     pub fn start(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
-        Self::begin(config, remembered, host, Company::All)
+        Self::start_for(config, remembered, host, Teller::new())
     }
 
-    /// The same for a connection that is not shared.
-    pub(crate) fn start_for_one(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
-        Self::begin(config, remembered, host, Company::One)
-    }
-
-    fn begin(config: Config, remembered: Option<Era>, host: Arc<Host>, company: Company) -> Arc<Self> {
+    /// The same for one connection of an upstream: the shared one or another.
+    pub(crate) fn start_for(config: Config, remembered: Option<Era>, host: Arc<Host>, teller: Teller) -> Arc<Self> {
         let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (upstream, suspect) = (config.name.clone(), Arc::default());
         let around = Around { upstream, stopped: stopped.clone(), tasks: tasks.clone(), suspect };
-        let changes = broadcast::Sender::new(CHANGES);
-        let branches = (config.apart.by != Isolation::Shared).then(|| Branches::new(&config, &host));
+        let has_branches = config.apart.by != Isolation::Shared && !teller.whose().is_one();
+        let branches = has_branches.then(|| Branches::new(&config, &host, teller.clone()));
         let park = Park::new(host.rooms().clone(), config.limits.parked_for, tasks.clone(), stopped);
         let surroundings = Surroundings {
-            changes: changes.clone(),
+            teller: teller.clone(),
+            roots: Arc::default(),
             park,
             around: around.clone(),
             timeouts: config.timeouts,
             limits: config.limits,
-            company,
         };
         let shared = Arc::new(Shared {
             name: config.name.clone(),
@@ -178,7 +172,7 @@ impl Upstream {
             in_flight: Arc::new(Semaphore::new(config.limits.in_flight.min(Semaphore::MAX_PERMITS))),
             connector: Connector { config, host, surroundings },
             around,
-            changes,
+            teller,
             wishes: Wishes::new(),
             state: watch::Sender::new(State::Starting),
             live: watch::Sender::new(None),
@@ -203,9 +197,9 @@ impl Upstream {
         self.shared.state.subscribe()
     }
 
-    /// What it tells from now on.
-    pub fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.changes.subscribe()
+    /// What it tells from now on, on whichever connection.
+    pub fn changes(&self) -> broadcast::Receiver<Told> {
+        self.shared.teller.subscribe()
     }
 
     /// Waits until it can be asked, at most until `deadline`. In a pause between attempts this makes for one right away.
@@ -234,23 +228,45 @@ impl Upstream {
 
     /// Sends a request over the connection that its origin shares with whoever the config says.
     async fn send_apart(&self, call: Call) -> Result<Reply, Failure> {
-        let Some(branches) = self.branches.as_ref().filter(|_| !call.origin.is_own()) else {
-            return self.shared.send(call).await;
-        };
-        let deadline = Instant::now() + self.shared.timeouts.connect;
-        // A modern upstream keeps nothing that could be shared.
-        if self.shared.ready(deadline, 0).await?.peer.era != Era::Legacy {
-            return self.shared.send(call).await;
-        }
-        let Some(lease) = branches.lease(self.shared.connector.config.apart.by, &call)? else {
-            return self.shared.send(call).await;
-        };
+        let lease = self.lease(&call.origin, |branches| branches.lease(&call)).await?;
+        let Some(lease) = lease else { return self.shared.send(call).await };
         let reply = lease.upstream.shared.send(call).await?;
         // It is in use until the outcome is there, or nobody wants it any more.
         Ok(reply.map_outcome(move |outcome| {
             drop(lease);
             outcome
         }))
+    }
+
+    /// The connection of an origin, if it has one of its own; `None` for the shared one.
+    async fn lease(
+        &self,
+        origin: &Origin,
+        of: impl FnOnce(&Arc<Branches>) -> Result<Option<Lease>, Failure>,
+    ) -> Result<Option<Lease>, Failure> {
+        let Some(branches) = self.branches.as_ref().filter(|_| !origin.is_own()) else { return Ok(None) };
+        let deadline = Instant::now() + self.shared.timeouts.connect;
+        // A modern upstream keeps nothing that could be shared.
+        if self.shared.ready(deadline, 0).await?.peer.era != Era::Legacy {
+            return Ok(None);
+        }
+        of(branches)
+    }
+
+    /// Whether an origin has a connection of its own here, which may want to know of its roots.
+    pub fn is_apart(&self, origin: &Origin) -> bool {
+        self.branches.as_ref().is_some_and(|branches| branches.find(origin).is_some())
+    }
+
+    /// A client's roots are others now: the upstream is told if that client has a connection of its own. `answer` is what the
+    /// client answers who asks for them.
+    pub fn roots_changed(&self, origin: &Origin, answer: Json) {
+        let branch = self.branches.as_ref().and_then(|branches| branches.find(origin));
+        let Some(Shared { connector, live, .. }) = branch.as_ref().map(|branch| &*branch.shared) else { return };
+        connector.surroundings.roots.set(answer);
+        if let Some(Live { link: Link::Legacy(link), .. }) = live.borrow().as_deref() {
+            link.roots_changed();
+        }
     }
 
     /// A conversation is over: what was kept for it alone is ended.
@@ -275,16 +291,20 @@ impl Upstream {
         self.send(Call::own(method, params)).await.outcome().await
     }
 
-    /// Watches a resource for changes, told as [`Change::ResourceUpdated`]. Returns once the upstream has agreed; ends when
-    /// the last watch of the resource is dropped. Connections that come later are asked again.
-    pub async fn watch(self: &Arc<Self>, uri: &str) -> Result<Watch, RpcError> {
-        let deadline = Instant::now() + self.shared.timeouts.connect;
-        let name = &self.shared.name;
-        self.shared.ready(deadline, 0).await.map_err(|failure| failure.to_rpc(name))?;
-        let watch = self.shared.wishes.hold(uri);
+    /// Watches a resource for changes, told as [`Change::ResourceUpdated`](crate::Change::ResourceUpdated) of the connection
+    /// that calls of this origin use. Returns once the upstream has agreed; ends when the last watch of the resource there is
+    /// dropped. Connections that come later are asked again.
+    pub async fn watch(&self, uri: &str, origin: &Origin) -> Result<Watch, RpcError> {
+        let (name, timeouts) = (&self.shared.name, self.shared.timeouts);
+        let lease = self.lease(origin, |branches| branches.lease_to_watch(origin)).await;
+        let lease = lease.map_err(|failure| failure.to_rpc(name))?;
+        let shared = lease.as_ref().map_or(&self.shared, |lease| &lease.upstream.shared).clone();
+        let deadline = Instant::now() + timeouts.connect;
+        shared.ready(deadline, 0).await.map_err(|failure| failure.to_rpc(name))?;
+        let watch = shared.wishes.hold(uri, lease);
         match timeout_at(deadline, watch.settled()).await {
             Ok(settled) => settled.map(|()| watch),
-            Err(_) => Err(Failure::Timeout(self.shared.timeouts.connect).to_rpc(name)),
+            Err(_) => Err(Failure::Timeout(timeouts.connect).to_rpc(name)),
         }
     }
 

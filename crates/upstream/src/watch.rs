@@ -9,15 +9,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use toolgate_protocol::{RpcError, code};
 
+use crate::isolation::{Lease, Whose};
+
 /// A resource that somebody wants to hear about, until dropped.
 #[derive(Debug)]
 pub struct Watch {
     wishes: Arc<Wishes>,
     uri: Arc<str>,
     status: watch::Receiver<Status>,
+    /// Keeps the connection that it is on, where that is not the shared one.
+    lease: Option<Lease>,
 }
 
-/// All such resources of one upstream.
+/// All such resources of one connection.
 #[derive(Debug)]
 pub(crate) struct Wishes {
     table: Mutex<HashMap<Arc<str>, Wish>>,
@@ -49,8 +53,8 @@ impl Wishes {
         Arc::new(Self { table: Mutex::default(), changed: watch::Sender::new(0) })
     }
 
-    /// One more holder of the wish for `uri`.
-    pub(crate) fn hold(self: &Arc<Self>, uri: &str) -> Watch {
+    /// One more holder of the wish for `uri`, and of the connection that fulfils it.
+    pub(crate) fn hold(self: &Arc<Self>, uri: &str, lease: Option<Lease>) -> Watch {
         let uri: Arc<str> = uri.into();
         let mut table = self.table();
         let status = match table.get_mut(&uri) {
@@ -66,7 +70,7 @@ impl Wishes {
             }
         };
         drop(table);
-        Watch { wishes: self.clone(), uri, status }
+        Watch { wishes: self.clone(), uri, status, lease }
     }
 
     /// What is wished for, in order.
@@ -108,6 +112,11 @@ impl Watch {
         &self.uri
     }
 
+    /// Whether what is told on this connection concerns it.
+    pub fn is_on(&self, whose: &Whose) -> bool {
+        self.lease.as_ref().map_or(&Whose::Everybody, |lease| &lease.whose) == whose
+    }
+
     /// Waits until the upstream has agreed or refused.
     pub(crate) async fn settled(&self) -> Result<(), RpcError> {
         let mut status = self.status.clone();
@@ -141,8 +150,8 @@ mod tests {
     async fn a_wish_lives_as_long_as_its_last_holder() {
         let wishes = Wishes::new();
         let changes = wishes.changes();
-        let first = wishes.hold("a:1");
-        let second = wishes.hold("a:1");
+        let first = wishes.hold("a:1", None);
+        let second = wishes.hold("a:1", None);
         assert_eq!(*changes.borrow(), 1);
         wishes.settle("a:1", Status::Live);
         second.settled().await.unwrap();
@@ -156,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_reaches_who_waits() {
         let wishes = Wishes::new();
-        let watch = wishes.hold("a:1");
+        let watch = wishes.hold("a:1", None);
         wishes.settle("a:1", Status::Refused(RpcError::new(code::INVALID_PARAMS, "unknown")));
         assert_eq!(watch.settled().await.unwrap_err().message, "unknown");
     }

@@ -4,9 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use toolgate_testkit::process::{is_gone, is_running};
-use toolgate_testkit::{Answer, Call, Client, Era, Gate, Script, Upstream, until};
+use toolgate_testkit::{Answer, Call, Client, Era, Gate, Script, Upstream, Way, until};
 
 const ELICIT: &str = "elicitation/create";
+const UPDATED: &str = "notifications/resources/updated";
+const LOG: &str = "notifications/message";
+/// Of the connections in the order in which they are made: the one that lists are read from, and those of two sessions.
+const SHARED: usize = 0;
+const ANN: usize = 1;
+const BOB: usize = 2;
 
 /// Answers with what its client is called, as the client says when it is asked.
 fn curious() -> Script {
@@ -143,4 +149,165 @@ async fn a_gateway_that_stops_ends_all_processes() {
     for pid in upstream.pids() {
         is_gone(pid).await;
     }
+}
+
+/// A server that has something to watch and to say, and two sessions that each have a connection of their own to it. Both have
+/// called it once.
+async fn two_sessions(way: Way) -> (Upstream, Gate, Client, Client) {
+    let script = Script::echo(Era::Legacy).entry("resources", r#"{"uri":"doc://a","name":"a"}"#);
+    let upstream = script.over(way).await;
+    let gate = Gate::of("up", &upstream).with("isolation", "session").start().await.settled().await;
+    let roots = Answer::Result(json!({"roots": [{"uri": "file:///ann"}]}));
+    let ann = Client::of(gate.url(), Era::Legacy).can("roots", "roots/list", roots).open().await;
+    echo(&ann).await;
+    let bob = gate.legacy().await;
+    echo(&bob).await;
+    assert_eq!(upstream.connections(), 3, "one is for the lists");
+    (upstream, gate, ann, bob)
+}
+
+#[tokio::test]
+async fn a_resource_is_watched_where_its_clients_calls_go() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, gate, ann, bob) = two_sessions(way).await;
+        let (mut anns, mut bobs) = (ann.listen(&["doc://a"]).await, bob.listen(&["doc://a"]).await);
+        let mut everybodys = gate.modern().await.listen(&["doc://a"]).await;
+        assert_eq!(upstream.count("resources/subscribe doc://a"), 3, "{way:?}: once on each connection");
+        // One after the other, so that what reached another's stream would be the first thing on it.
+        for connection in [ANN, BOB, SHARED, ANN, BOB, SHARED] {
+            let hears = [&mut everybodys, &mut anns, &mut bobs].into_iter().nth(connection).unwrap();
+            upstream.tell_on(connection, UPDATED, json!({"uri": "doc://a", "on": connection})).await;
+            assert_eq!(hears.notification(UPDATED).await["params"]["on"], connection, "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_only_watches_has_a_connection_of_its_own_until_the_session_ends() {
+    let script = Script::echo(Era::Legacy).entry("resources", r#"{"uri":"doc://a","name":"a"}"#);
+    let upstream = script.over_http().await;
+    let gate = Gate::of("up", &upstream).with("isolation", "session").config("limits: {isolated: 1}").start().await;
+    let (ann, bob) = (gate.legacy().await, gate.legacy().await);
+    let mut hears = ann.listen(&["doc://a"]).await;
+    let watched = upstream.heard("resources/subscribe").await.headers["mcp-session-id"].clone();
+    echo(&ann).await;
+    assert_eq!(*sessions(&upstream)[0], watched, "her calls go where she watches");
+    // Nothing runs there, and yet nobody else gets its place.
+    assert_eq!(bob.call("up__echo", json!({"text": "x"})).await.unwrap_err().data["reason"], "busy");
+    upstream.tell_on(ANN, UPDATED, json!({"uri": "doc://a"})).await;
+    hears.notification(UPDATED).await;
+    assert_eq!(ann.end().await.status, 200);
+    upstream
+        .heard_where("the end of her session", |asked| {
+            asked.method == "(DELETE)" && asked.headers["mcp-session-id"] == watched
+        })
+        .await;
+    echo(&bob).await;
+}
+
+#[tokio::test]
+async fn a_watch_outlives_the_sessions_own_connection() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, _gate, ann, bob) = two_sessions(way).await;
+        let (mut anns, mut bobs) = (ann.listen(&["doc://a"]).await, bob.listen(&[]).await);
+        upstream.go_down().await;
+        upstream.forget_sessions();
+        upstream.come_up().await;
+        // What happened in between nobody can know: it counts as changed.
+        assert_eq!(anns.notification(UPDATED).await["params"]["uri"], "doc://a", "{way:?}");
+        assert_eq!(upstream.count("resources/subscribe doc://a"), 2, "{way:?}: hers alone, on each of her connections");
+        // All are back, in whichever order.
+        upstream.ask_on(5, "ping", json!({})).await;
+        upstream.tell(LOG, json!({"level": "error", "data": "everybody"})).await;
+        assert_eq!(bobs.expect_next().await["params"]["data"], "everybody", "{way:?}: he hears of no resource");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_on_one_sessions_connection_that_session_hears() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, _gate, ann, bob) = two_sessions(way).await;
+        let (mut anns, mut bobs) = (ann.listen(&[]).await, bob.listen(&[]).await);
+        for connection in [ANN, BOB, ANN, BOB] {
+            upstream.tell_on(connection, LOG, json!({"level": "error", "data": connection})).await;
+            let hears = if connection == ANN { &mut anns } else { &mut bobs };
+            assert_eq!(hears.notification(LOG).await["params"]["data"], connection, "{way:?}");
+        }
+        upstream.tell_on(SHARED, LOG, json!({"level": "error", "data": "to all"})).await;
+        for hears in [&mut anns, &mut bobs] {
+            assert_eq!(hears.notification(LOG).await["params"]["data"], "to all", "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_changes_on_one_connection_is_read_anew_for_all() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, gate, ann, bob) = two_sessions(way).await;
+        let mut listening = [ann.listen(&[]).await, bob.listen(&[]).await, gate.modern().await.listen(&[]).await];
+        upstream.offer("tools", &[json!({"name": "grown", "inputSchema": {"type": "object"}}).to_string()]);
+        upstream.tell_on(ANN, "notifications/tools/list_changed", json!({})).await;
+        for hears in &mut listening {
+            hears.notification("notifications/tools/list_changed").await;
+        }
+        assert_eq!(bob.tools().await, ["up__grown"], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn changed_roots_are_told_where_they_are_one_clients_and_answered_there() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, _gate, ann, _bob) = two_sessions(way).await;
+        let mut hears = ann.listen(&[]).await;
+        let declared = |asked: &toolgate_testkit::Asked| asked.params["capabilities"]["roots"]["listChanged"] == true;
+        let greetings: Vec<bool> =
+            upstream.asked().iter().filter(|asked| asked.is("initialize")).map(declared).collect();
+        assert_eq!(greetings, [false, true, true], "{way:?}: of roots that many have there is nothing true to tell");
+        ann.notify("notifications/roots/list_changed", json!({})).await;
+        let question = hears.notification("roots/list").await;
+        ann.answer(&question).await;
+        upstream.heard("notifications/roots/list_changed").await;
+        let roots = async |connection| upstream.ask_on(connection, "roots/list", json!({})).await["result"].clone();
+        assert_eq!(roots(ANN).await, json!({"roots": [{"uri": "file:///ann"}]}), "{way:?}");
+        for connection in [SHARED, BOB] {
+            assert_eq!(roots(connection).await, json!({"roots": []}), "{way:?}: another's");
+        }
+        assert_eq!(upstream.count("notifications/roots/list_changed"), 1, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_told_the_roots_again() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, _gate, ann, _bob) = two_sessions(way).await;
+        let mut hears = ann.listen(&[]).await;
+        ann.notify("notifications/roots/list_changed", json!({})).await;
+        let question = hears.notification("roots/list").await;
+        ann.answer(&question).await;
+        upstream.heard("notifications/roots/list_changed").await;
+        upstream.go_down().await;
+        upstream.forget_sessions();
+        upstream.come_up().await;
+        // Each connection, whichever comes first, is asked as a server does that has just been met.
+        let mut answers = BTreeSet::new();
+        for connection in [3, 4, 5] {
+            answers.insert(upstream.ask_on(connection, "roots/list", json!({})).await["result"].to_string());
+        }
+        let expected = [r#"{"roots":[]}"#, r#"{"roots":[{"uri":"file:///ann"}]}"#];
+        assert_eq!(answers, expected.map(str::to_owned).into(), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn changed_roots_of_a_client_that_shares_its_connection_are_nobodys_business() {
+    let upstream = Script::echo(Era::Legacy).over_stdio().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let ann = Client::of(gate.url(), Era::Legacy).capabilities(json!({"roots": {"listChanged": true}})).open().await;
+    echo(&ann).await;
+    let mut hears = ann.listen(&[]).await;
+    ann.notify("notifications/roots/list_changed", json!({})).await;
+    echo(&ann).await;
+    upstream.tell(LOG, json!({"level": "error", "data": "x"})).await;
+    assert_eq!(hears.expect_next().await["method"], LOG, "the client is not asked");
+    assert_eq!(upstream.count("notifications/roots/list_changed"), 0);
 }

@@ -366,3 +366,30 @@ async fn a_legacy_client_learns_that_a_modern_servers_page_is_done_with() {
     assert_eq!(told["params"]["elicitationId"], question["params"]["elicitationId"]);
     assert_eq!(text_of(&exchange.outcome().await.unwrap()), "visited");
 }
+
+#[tokio::test]
+async fn a_client_learns_of_a_visit_after_its_call_and_no_other_client_does() {
+    for way in LEGACY_WAYS {
+        let asking = Script::legacy().tool("visit", async |call: Call| {
+            let id = call.argument("id");
+            let page = json!({"mode": "url", "url": "https://x", "message": "m", "elicitationId": id});
+            let answer = call.ask(ELICIT, page).await;
+            call.text(&answer["result"].to_string());
+        });
+        let upstream = asking.over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let (ann, bob) = (willing(&gate, Era::Legacy).await, willing(&gate, Era::Legacy).await);
+        let (mut anns, mut bobs) = (ann.listen(&[]).await, bob.listen(&[]).await);
+        for (client, id) in [(&ann, "anns"), (&bob, "bobs")] {
+            assert_eq!(client.text("up__visit", json!({"id": id})).await, r#"{"action":"accept"}"#);
+        }
+        for id in ["anns", "anns", "bobs"] {
+            upstream.tell(COMPLETE, json!({"elicitationId": id})).await;
+        }
+        upstream.tell("notifications/message", json!({"level": "error", "data": "over"})).await;
+        for (hears, id) in [(&mut anns, "anns"), (&mut bobs, "bobs")] {
+            assert_eq!(hears.expect_next().await["params"], json!({"elicitationId": id}), "{way:?}");
+            assert_eq!(hears.expect_next().await["params"]["data"], "over", "{way:?}: once, and of no other");
+        }
+    }
+}

@@ -45,7 +45,7 @@ impl Session {
         Ok(answers)
     }
 
-    async fn ask(&self, question: &Json, outlet: &Outlet, page: &mut Option<Json>) -> Outcome {
+    pub(super) async fn ask(&self, question: &Json, outlet: &Outlet, page: &mut Option<Json>) -> Outcome {
         let question = question.object().map_err(|error| {
             RpcError::new(code::INTERNAL_ERROR, format!("the server's question cannot be read: {error}"))
         })?;
@@ -60,6 +60,7 @@ impl Session {
             let mut own = None;
             meta::edit(&mut params, |meta| own = meta.remove(meta::ELICITATION_ID));
             let id = own.unwrap_or_else(|| page.insert(Json::string(&random_id())).clone());
+            self.remember_page(&id);
             params.set("elicitationId", id);
         }
         let (id, answered) = self.expect_answer();

@@ -10,6 +10,7 @@ mod http;
 mod relay;
 mod result;
 mod resume;
+mod roots;
 mod session;
 mod sse;
 mod task;

@@ -143,6 +143,7 @@ impl Session {
     /// its result, and an id that stays open keeps a dialog open.
     async fn close_pages(&self, pages: Vec<Json>, outlet: &Outlet) {
         for id in pages {
+            self.forget_page(&id);
             let visited = Notification::new(Method::ElicitationComplete, Object::new().with("elicitationId", id));
             let _ = outlet.send(Out::Message(visited.encode())).await;
         }
@@ -170,6 +171,9 @@ impl Session {
         while let Some(event) = reply.next().await {
             match event {
                 Event::Done(outcome) => return outcome,
+                // Told already, or of a page that it was not sent to.
+                Event::Notification(notification)
+                    if notification.method == Method::ElicitationComplete && !self.is_done_with(&notification) => {}
                 // A client that is gone gets nothing, but its call goes on.
                 Event::Notification(notification) => drop(outlet.send(Out::Message(notification.encode())).await),
             }
@@ -177,14 +181,15 @@ impl Session {
         Err(RpcError::new(code::INTERNAL_ERROR, "no answer"))
     }
 
-    fn notified(&self, notification: &Notification) {
+    fn notified(self: &Arc<Self>, notification: &Notification) {
         match notification.method {
             Method::Cancelled => {
                 if let Some(id) = notification.params.get("requestId").and_then(Id::read) {
                     self.cancel(&id);
                 }
             }
-            // Roots are asked for anew whenever an upstream wants them; nothing else that a client notifies concerns anyone.
+            Method::RootsChanged => self.roots_changed(),
+            // Nothing else that a client notifies concerns anyone.
             _ => tracing::trace!(method = %notification.method, "notification"),
         }
     }

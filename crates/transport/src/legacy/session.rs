@@ -15,9 +15,12 @@ use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Id, Json, Outcome, Revision};
 
 use super::resume::{Kept, Room};
+use super::roots::RootsAsked;
 
 /// Messages that wait for a client without an open stream; the oldest are dropped beyond it.
 const BACKLOG: usize = 256;
+/// Pages that a session remembers to have been sent to.
+const PAGES: usize = 256;
 /// Messages that wait for a client that reads slowly.
 pub(crate) const QUEUE: usize = 64;
 
@@ -51,6 +54,9 @@ pub(crate) struct Session {
     running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
     watches: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
     unasked: Mutex<Unasked>,
+    /// The ids of the pages that it was sent to and that were not visited yet, as far as it was told.
+    pages: Mutex<VecDeque<Json>>,
+    pub(super) roots: RootsAsked,
     /// Its streams, for a client that comes back to one.
     pub(crate) kept: Kept,
     last_used: Mutex<Instant>,
@@ -107,6 +113,8 @@ impl Session {
             running: Mutex::default(),
             watches: Mutex::default(),
             unasked: Mutex::default(),
+            pages: Mutex::default(),
+            roots: RootsAsked::default(),
             kept: Kept::new(room),
             last_used: Mutex::new(Instant::now()),
         })
@@ -162,6 +170,7 @@ impl Session {
         for cancel in running.into_values() {
             let _ = cancel.send(());
         }
+        self.roots.give_up();
     }
 
     /// A new question to the client: its id, and where its answer will come.
@@ -183,6 +192,22 @@ impl Session {
             Some(answer) => drop(answer.send(outcome)),
             None => tracing::debug!(%id, "an answer to no question"),
         }
+    }
+
+    /// The client is sent to a page.
+    pub(crate) fn remember_page(&self, id: &Json) {
+        let mut pages = lock(&self.pages);
+        if pages.len() >= PAGES {
+            pages.pop_front();
+        }
+        pages.push_back(id.clone());
+    }
+
+    /// Whether it was, and was not told yet that it is done.
+    pub(crate) fn forget_page(&self, id: &Json) -> bool {
+        let mut pages = lock(&self.pages);
+        let at = pages.iter().position(|known| known == id);
+        at.and_then(|at| pages.remove(at)).is_some()
     }
 
     /// Keeps a resource watched until [`Session::unwatch`] or the session's end.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_gateway::{Logs, Request};
+use toolgate_gateway::{Asides, Request};
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Event, Json, Method, Notification, Object, Outcome, Reply, RpcError, code};
 
@@ -64,24 +64,24 @@ impl Session {
 pub(super) struct Announcements {
     lists: Reply,
     /// None where the endpoint is no more.
-    logs: Option<Logs>,
+    asides: Option<Asides>,
 }
 
 impl Session {
     /// Begins to listen for it. From here on no change is missed, though nobody is told yet.
     pub(super) async fn announcements(&self) -> Announcements {
-        let logs = self.gateway.logs(&self.presented).await.ok();
+        let asides = self.gateway.asides(&self.presented).await.ok();
         let all = Object::new()
             .with("toolsListChanged", Json::literal("true"))
             .with("promptsListChanged", Json::literal("true"))
             .with("resourcesListChanged", Json::literal("true"));
-        Announcements { lists: self.listen(all).await, logs }
+        Announcements { lists: self.listen(all).await, asides }
     }
 }
 
-/// Tells a client with an open stream of changed lists and of log messages that belong to no call, until it leaves.
+/// Tells a client with an open stream of changed lists, and what upstreams say in the course of no call, until it leaves.
 pub(super) async fn announce(session: Weak<Session>, announcements: Announcements, outlet: Outlet) {
-    let Announcements { mut lists, mut logs } = announcements;
+    let Announcements { mut lists, mut asides } = announcements;
     loop {
         let notification = tokio::select! {
             () = outlet.closed() => return,
@@ -90,13 +90,12 @@ pub(super) async fn announce(session: Weak<Session>, announcements: Announcement
                 Some(Event::Notification(notification)) => notification,
                 _ => return,
             },
-            log = next_log(&mut logs) => {
-                let (Some(params), Some(session)) = (log, session.upgrade()) else { return };
-                let level = params.string("level").and_then(|level| Level::parse(&level));
-                if level.is_none_or(|level| level < session.level()) {
+            aside = next(&mut asides) => {
+                let (Some(aside), Some(session)) = (aside, session.upgrade()) else { return };
+                if !session.wants(&aside) {
                     continue;
                 }
-                Notification::new(Method::LogMessage, params)
+                aside
             }
         };
         if outlet.send(Out::Message(as_legacy(notification))).await.is_err() {
@@ -105,8 +104,24 @@ pub(super) async fn announce(session: Weak<Session>, announcements: Announcement
     }
 }
 
-async fn next_log(logs: &mut Option<Logs>) -> Option<Object> {
-    logs.as_mut()?.next().await
+async fn next(asides: &mut Option<Asides>) -> Option<Notification> {
+    asides.as_mut()?.next().await
+}
+
+impl Session {
+    /// Whether an upstream's aside is for this client: severe enough, or of a page that it was sent to and not told of yet.
+    fn wants(&self, aside: &Notification) -> bool {
+        if aside.method == Method::ElicitationComplete {
+            return self.is_done_with(aside);
+        }
+        let level = aside.params.string("level").and_then(|level| Level::parse(&level));
+        level.is_some_and(|level| level >= self.level())
+    }
+
+    /// Whether the client knows the page that was visited and is to be told so: once.
+    pub(super) fn is_done_with(&self, complete: &Notification) -> bool {
+        complete.params.get("elicitationId").is_some_and(|id| self.forget_page(id))
+    }
 }
 
 /// Without the subscription's id, which this era does not know.

@@ -7,6 +7,7 @@
 mod answer;
 mod call;
 mod question;
+mod roots;
 mod session;
 mod task;
 mod url;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use toolgate_protocol::meta::Level;
@@ -26,13 +27,13 @@ use toolgate_protocol::{
     Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code,
 };
 
-use crate::change::Change;
+use crate::change::{Change, Teller};
 use crate::config::{Limits, Timeouts};
 use crate::course::{self, Around};
 use crate::era::Peer;
 use crate::error::{Failure, neutral};
 use crate::flight::{Arrival, Flight, Seat, Traits};
-use crate::isolation::Company;
+use crate::isolation::Whose;
 use crate::mux::{Ask, House, Mux};
 use crate::park::{Digest, Park};
 use crate::upstream::Call;
@@ -43,6 +44,7 @@ use url::Pages;
 use visit::{Visiting, Visits};
 
 pub(crate) use call::LegacyCall;
+pub(crate) use roots::Roots;
 pub(crate) use session::Session;
 
 /// Many servers ask for roots as soon as they are initialized. That concerns no call, even if one is in flight by then.
@@ -57,7 +59,7 @@ const UNSET: u8 = u8::MAX;
 pub(crate) struct Legacy {
     wire: Wire,
     peer: Peer,
-    changes: broadcast::Sender<Change>,
+    teller: Teller,
     park: Arc<Park<LegacyCall>>,
     around: Around,
     timeouts: Timeouts,
@@ -69,6 +71,7 @@ pub(crate) struct Legacy {
     /// Until then, an unaddressed question for roots is taken for a greeting; `None` once there was one.
     greeting: Mutex<Option<Instant>>,
     visits: Visits,
+    roots: Arc<Roots>,
 }
 
 /// How a call begins.
@@ -90,23 +93,20 @@ pub(crate) enum Wire {
 /// What is the same for all links of one upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
-    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) teller: Teller,
+    /// Of the one client whose connection it is.
+    pub(crate) roots: Arc<Roots>,
     pub(crate) park: Arc<Park<LegacyCall>>,
     pub(crate) around: Around,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
-    pub(crate) company: Company,
 }
 
-/// The parameters of `initialize`. A shared connection declares what some client may have; a question to one that has not
-/// is refused on its behalf. There is nothing true to tell of changes of roots that many clients have.
-pub(crate) fn initialize_params() -> Object {
+/// The parameters of `initialize`.
+pub(crate) fn initialize_params(whose: &Whose) -> Object {
     Object::new()
         .with("protocolVersion", Json::string(Revision::LATEST_LEGACY.as_str()))
-        .with(
-            "capabilities",
-            Json::literal(r#"{"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}},"roots":{}}"#),
-        )
+        .with("capabilities", roots::capabilities(whose))
         .with(
             "clientInfo",
             Json::literal(concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)),
@@ -118,19 +118,21 @@ pub(crate) fn initialize_params() -> Object {
 impl Legacy {
     /// Ends the handshake: from here on the link takes messages.
     pub(crate) async fn settle(wire: Wire, peer: Peer, surroundings: Surroundings) -> Result<Arc<Self>, Failure> {
-        let Surroundings { changes, park, around, timeouts, limits, company } = surroundings;
+        let Surroundings { teller, roots, park, around, timeouts, limits } = surroundings;
+        let greeting = (!teller.whose().is_one()).then(|| Instant::now() + GREETING);
         let link = Arc::new(Self {
             wire,
             peer,
-            changes,
+            teller,
             park,
             around,
             timeouts,
             limits,
             level: AtomicU8::new(UNSET),
             setting: tokio::sync::Mutex::default(),
-            greeting: Mutex::new((company == Company::All).then(|| Instant::now() + GREETING)),
+            greeting: Mutex::new(greeting),
             visits: Visits::default(),
+            roots,
         });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
@@ -280,10 +282,12 @@ impl Legacy {
         !matches!(self.ask(Method::Ping, Object::new(), within).await, Err(Ask::Failed(Failure::Timeout(_))))
     }
 
-    /// Keeps the upstream subscribed to what is wished for. Runs until dropped.
-    pub(crate) async fn keep_subscribed(self: Arc<Self>, wishes: Arc<Wishes>) {
+    /// Keeps the upstream subscribed to what is wished for. Runs until dropped. Where there was a connection before, what was
+    /// wished for may have changed since.
+    pub(crate) async fn keep_subscribed(self: Arc<Self>, wishes: Arc<Wishes>, is_later: bool) {
         let mut changes = wishes.changes();
         let mut subscribed: HashSet<Arc<str>> = HashSet::new();
+        let mut missed = if is_later { wishes.wanted() } else { Vec::new() };
         loop {
             changes.mark_unchanged();
             let wanted = wishes.wanted();
@@ -301,6 +305,10 @@ impl Legacy {
                     }
                 };
                 wishes.settle(uri, status);
+            }
+            for uri in missed.drain(..).filter(|uri| subscribed.contains(uri)) {
+                let params = Object::new().with("uri", Json::string(&uri));
+                self.teller.tell(Change::ResourceUpdated { uri: uri.to_string(), params });
             }
             let unwanted: Vec<_> =
                 subscribed.iter().filter(|uri| wanted.binary_search(uri).is_err()).cloned().collect();
@@ -356,12 +364,8 @@ impl Legacy {
     }
 
     fn tell(&self, notification: &Notification) {
-        match Change::told_by(notification) {
-            // Nobody may be listening.
-            Some(change) => drop(self.changes.send(change)),
-            None => {
-                tracing::debug!(upstream = %self.around.upstream, method = %neutral(notification.method.as_str(), 60), "a notification was dropped")
-            }
+        if !self.teller.pass_on(notification) {
+            tracing::debug!(upstream = %self.around.upstream, method = %neutral(notification.method.as_str(), 60), "a notification was dropped");
         }
     }
 }
@@ -397,7 +401,7 @@ impl Legacy {
     fn unaddressed_request(&self, request: Request) {
         match request.method {
             Method::Ping => self.respond(&request, Ok(Object::new().to_json())),
-            Method::RootsList if self.is_greeting() => self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#))),
+            Method::RootsList if self.is_greeting() => self.respond(&request, self.roots.answer()),
             Method::Sample | Method::Elicit | Method::RootsList => match self.flight().askable() {
                 1 => {
                     if let Err(Arrival::Question(request)) =
@@ -409,8 +413,9 @@ impl Legacy {
                         );
                     }
                 }
-                0 if request.method == Method::RootsList => {
-                    self.respond(&request, Ok(Json::literal(r#"{"roots":[]}"#)))
+                0 if request.method == Method::RootsList => self.respond(&request, self.roots.answer()),
+                _ if request.method == Method::RootsList && self.roots.are_known() => {
+                    self.respond(&request, self.roots.answer())
                 }
                 0 => self.respond(
                     &request,
@@ -431,7 +436,14 @@ impl Legacy {
     fn visited(&self, notification: &Notification) {
         if let Some(id) = notification.params.get("elicitationId") {
             self.visits.complete(id);
+            // The call in which a client was sent there may have ended meanwhile.
+            self.tell(notification);
         }
+    }
+
+    /// The roots of the one client whose connection it is have changed.
+    pub(crate) fn roots_changed(&self) {
+        self.push(Notification::new(Method::RootsChanged, Object::new()).encode());
     }
 
     fn is_greeting(&self) -> bool {

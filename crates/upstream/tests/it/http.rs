@@ -207,18 +207,18 @@ async fn a_listen_tells_of_changes_and_watches_are_added_to_it() {
     let (first, first_events) = listens.recv().await.unwrap();
     assert_eq!(first.body["params"]["notifications"], json!({"toolsListChanged": true}));
     first_events.send(acknowledged(&first)).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::Connected)));
+    assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::Connected)));
 
     let watching = tokio::spawn({
         let upstream = upstream.clone();
-        async move { upstream.watch("a:1").await }
+        async move { upstream.watch("a:1", &Origin::own()).await }
     });
     let (second, second_events) = listens.recv().await.unwrap();
     assert_eq!(second.body["params"]["notifications"]["resourceSubscriptions"], json!(["a:1"]));
     // The old one still counts.
     let changed = event(&json!({"method": "notifications/tools/list_changed", "params": {"_meta": meta(&first)}}));
     first_events.send(changed.into()).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::ToolsChanged)));
+    assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::ToolsChanged)));
     assert!(!watching.is_finished() && !first_events.is_closed());
     second_events.send(acknowledged(&second)).await.unwrap();
     let watch = watching.await.unwrap().unwrap();
@@ -226,13 +226,15 @@ async fn a_listen_tells_of_changes_and_watches_are_added_to_it() {
     let updated =
         event(&json!({"method": "notifications/resources/updated", "params": {"_meta": meta(&second), "uri": "a:1"}}));
     second_events.send(updated.into()).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::ResourceUpdated { uri, .. }) if uri == "a:1"));
+    assert!(
+        matches!(changes.recv().await.map(|told| told.change), Ok(Change::ResourceUpdated { uri, .. }) if uri == "a:1")
+    );
 
     // A listen that breaks off is opened again, and what may have been missed counts as changed.
     drop(second_events);
     let (third, third_events) = listens.recv().await.unwrap();
     third_events.send(acknowledged(&third)).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::ToolsChanged)));
+    assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::ToolsChanged)));
     drop(watch);
     upstream.stop().await;
     third_events.closed().await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use toolgate_protocol::Era;
-use toolgate_upstream::{Change, Config, EraPin, HttpConfig, Transport};
+use toolgate_upstream::{Change, Config, EraPin, HttpConfig, Origin, Transport};
 
 use crate::server::{Answer, Asked, Server, event};
 use crate::setup::{able, all, ask, at, call, config, json as as_json, read, reason, start, until};
@@ -203,14 +203,16 @@ async fn the_sessions_own_stream_tells_of_changes_and_is_opened_again() {
     let upstream = start(legacy(&server.url()));
     let mut changes = upstream.changes();
     let (_, events) = streams.recv().await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::Connected)));
+    assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::Connected)));
     let changed = event(&json!({"method": "notifications/tools/list_changed"}));
     events.send(format!("id: 7\nretry: 100\n{changed}").into()).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::ToolsChanged)));
-    let _watch = upstream.watch("a:1").await.unwrap();
+    assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::ToolsChanged)));
+    let _watch = upstream.watch("a:1", &Origin::own()).await.unwrap();
     let updated = json!({"method": "notifications/resources/updated", "params": {"uri": "a:1"}});
     events.send(event(&updated).into()).await.unwrap();
-    assert!(matches!(changes.recv().await, Ok(Change::ResourceUpdated { uri, .. }) if uri == "a:1"));
+    assert!(
+        matches!(changes.recv().await.map(|told| told.change), Ok(Change::ResourceUpdated { uri, .. }) if uri == "a:1")
+    );
     // An upstream may see whether we are there, and asks in vain when nobody could be asked.
     for (id, method) in [(1, "ping"), (2, "roots/list"), (3, "sampling/createMessage"), (4, "vendor/thing")] {
         events.send(event(&json!({"id": id, "method": method})).into()).await.unwrap();

@@ -310,7 +310,7 @@ async fn each_connection_is_announced() {
     ask(&upstream, "die", json!({})).await.unwrap_err();
     text(&upstream, "pid").await;
     for _ in 0..2 {
-        assert!(matches!(changes.recv().await, Ok(Change::Connected)));
+        assert!(matches!(changes.recv().await.map(|told| told.change), Ok(Change::Connected)));
     }
     let state = upstream.state();
     assert!(matches!(&*state.borrow(), State::Ready(peer) if peer.generation == 2));

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
-use toolgate_upstream::{Change, Upstream};
+use toolgate_upstream::{Change, Origin, Told, Upstream};
 
 use crate::setup::{ask, content, scripted, start, text, until};
 
 /// The next change that is no connection.
-async fn next(changes: &mut Receiver<Change>) -> Change {
+async fn next(changes: &mut Receiver<Told>) -> Change {
     loop {
-        match changes.recv().await.unwrap() {
+        match changes.recv().await.unwrap().change {
             Change::Connected => {}
             change => return change,
         }
@@ -26,7 +26,7 @@ async fn changes_are_told_whatever_the_era() {
     for mode in ["legacy", "modern"] {
         let upstream = start(scripted(mode));
         let mut changes = upstream.changes();
-        let watch = upstream.watch("a:1").await.unwrap();
+        let watch = upstream.watch("a:1", &Origin::own()).await.unwrap();
         text(&upstream, "change").await;
         assert!(matches!(next(&mut changes).await, Change::ToolsChanged), "{mode}");
         let Change::ResourceUpdated { uri, params } = next(&mut changes).await else { panic!("{mode}") };
@@ -42,7 +42,8 @@ async fn changes_are_told_whatever_the_era() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_legacy_resource_is_subscribed_to_once_and_again_after_a_crash() {
     let upstream = start(scripted("legacy"));
-    let (first, second) = (upstream.watch("a:1").await.unwrap(), upstream.watch("a:1").await.unwrap());
+    let (first, second) =
+        (upstream.watch("a:1", &Origin::own()).await.unwrap(), upstream.watch("a:1", &Origin::own()).await.unwrap());
     drop(first);
     assert_eq!(seen(&upstream).await, ["notifications/initialized", "subscribe a:1"]);
     ask(&upstream, "die", json!({})).await.unwrap_err();
@@ -56,7 +57,7 @@ async fn a_legacy_resource_is_subscribed_to_once_and_again_after_a_crash() {
 async fn a_modern_resource_is_added_to_the_listen_before_the_old_one_is_closed() {
     let upstream = start(scripted("modern"));
     text(&upstream, "pid").await;
-    let watch = upstream.watch("a:1").await.unwrap();
+    let watch = upstream.watch("a:1", &Origin::own()).await.unwrap();
     until(|| async { seen(&upstream).await.len() >= 3 }).await;
     let log = seen(&upstream).await;
     assert_eq!((&*log[0], &*log[1]), ("listen null", r#"listen ["a:1"]"#));
@@ -69,8 +70,8 @@ async fn a_modern_resource_is_added_to_the_listen_before_the_old_one_is_closed()
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refused_watch_says_so_and_leaves_nothing() {
     let upstream = start(scripted("legacy"));
-    let error = upstream.watch("no:1").await.unwrap_err();
+    let error = upstream.watch("no:1", &Origin::own()).await.unwrap_err();
     assert_eq!(error.message, "not watched");
-    assert!(upstream.watch("a:1").await.is_ok());
+    assert!(upstream.watch("a:1", &Origin::own()).await.is_ok());
     upstream.stop().await;
 }

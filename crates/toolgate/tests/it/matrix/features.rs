@@ -262,7 +262,7 @@ impl Loss {
                 "2026-07-28 has no place for a JSON-RPC error in the answers to a modern upstream's questions. The call ends with the refusal as its failure; the upstream is not called again."
             }
             Self::RootsChanged => {
-                "A connection that many clients share has no roots of its own, and a modern upstream has no word for it. Either asks in the course of a call, and gets the roots of that client at that moment."
+                "A connection that many clients share has no roots of its own, and a modern upstream has no word for it. Either asks in the course of a call, and gets the roots of that client at that moment. Where a legacy client has a connection of its own to a legacy upstream ([isolation](isolation.md)), the upstream is told, and nothing is lost."
             }
         }
     }
