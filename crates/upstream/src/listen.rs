@@ -76,7 +76,7 @@ impl Listener {
         let mut wishes = self.wishes.changes();
         let mut current: Option<Listening> = None;
         let mut failures = 0;
-        let mut missed = false;
+        let (mut missed, mut stood) = (false, false);
         // Those whose place was taken; they end with this one.
         let mut leaving = JoinSet::new();
         loop {
@@ -92,9 +92,14 @@ impl Listener {
                 }
                 continue;
             };
-            match self.replace(&mut current, &mut leaving, filter).await {
+            let replaced = self.replace(&mut current, &mut leaving, filter).await;
+            if stood && current.is_none() && replaced.is_err() {
+                // It had one: a server of the other era may have taken its place.
+                self.link.recheck(ACKNOWLEDGE).await;
+            }
+            match replaced {
                 Ok(agreed) => {
-                    failures = 0;
+                    (failures, stood) = (0, true);
                     if std::mem::take(&mut missed) {
                         self.tell_all(&wanted);
                     }

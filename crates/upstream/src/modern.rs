@@ -136,6 +136,18 @@ impl Modern {
         !matches!(failure, Some(Failure::Timeout(_)))
     }
 
+    /// Ends the link where it is no modern server that answers any more.
+    pub(crate) async fn recheck(&self, within: Duration) {
+        let Wire::Http(http) = &self.wire else { return };
+        let params = Object::new().with("_meta", own_meta(Revision::LATEST_MODERN).to_json());
+        let answered = http.post(&Method::Discover, params, &[], within).await;
+        if let Ok((_, Posted::Outcome(Err(error)))) = answered
+            && !is_modern(&error)
+        {
+            http.lost.cancel();
+        }
+    }
+
     /// Opens `subscriptions/listen`. The stream's first message should be the acknowledgement.
     pub(crate) async fn listen(&self, params: Object, within: Duration) -> Result<Listening, Failure> {
         match &self.wire {

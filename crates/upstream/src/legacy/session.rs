@@ -16,8 +16,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use toolgate_protocol::{Json, Message, Outcome, Revision, code};
+use toolgate_protocol::{Json, Message, Method, Object, Outcome, Request, Revision, code};
 
+use super::OWN;
 use crate::config::Backoff;
 use crate::error::Failure;
 use crate::flight::{Flight, Seat};
@@ -205,20 +206,23 @@ impl Session {
     }
 
     async fn keep_listening(self: Arc<Self>, live: oneshot::Sender<()>) {
-        let mut live = Some(live);
+        let (mut live, mut stood) = (Some(live), false);
         let (mut last_id, mut retry, mut failures) = (None::<String>, RETRY, 0);
         loop {
             let answer = self.endpoint.get(self.get_headers.clone(), last_id.as_deref()).await;
             match answer {
                 Ok(answer) if self.is_forgotten(&answer) => return self.lost.cancel(),
                 Ok(Answer { body: Body::Events(mut events), .. }) => {
-                    failures = 0;
+                    (failures, stood) = (0, true);
                     drop(live.take());
                     self.read(&mut events, &mut last_id, &mut retry).await;
                 }
                 Ok(answer) if answer.status.is_server_error() => failures += 1,
                 // Most servers that have no such stream say 405; those that say something else have none either.
-                Ok(_) => return,
+                Ok(_) if !stood => return,
+                // This one had it: it is not done with the last one yet, or another server has taken its place.
+                Ok(_) if self.is_known().await => failures += 1,
+                Ok(_) => return self.lost.cancel(),
                 Err(failure) => {
                     self.note(&failure);
                     failures += 1;
@@ -226,6 +230,27 @@ impl Session {
             }
             drop(live.take());
             sleep(retry.max(Backoff::default().pause(failures))).await;
+        }
+    }
+
+    /// Whether the server still answers as one that knows the session, as far as that can be found out.
+    async fn is_known(self: &Arc<Self>) -> bool {
+        let asking = async {
+            let seat = self.flight.board(OWN)?;
+            let ping = Request::new(seat.request_id(), Method::Ping, Object::new()).encode();
+            match self.open(&seat, ping, PUSH).await? {
+                Opened::Outcome(outcome) => Ok(outcome.is_ok()),
+                Opened::Events(mut events) => loop {
+                    if let Message::Response(response) = events.next().await? {
+                        return Ok(response.outcome.is_ok());
+                    }
+                },
+            }
+        };
+        match timeout(PUSH, asking).await {
+            Ok(Ok(is_known)) => is_known,
+            Ok(Err(failure)) => !matches!(failure, Failure::Refused(_)),
+            Err(_) => true,
         }
     }
 
