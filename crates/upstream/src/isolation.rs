@@ -338,3 +338,44 @@ impl Default for Apart {
         Self { by: Isolation::default(), most: 100, idle: Duration::from_secs(3600) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(caller: &str, conversation: Option<&str>) -> Origin {
+        let is_anonymous = caller == "anonymous";
+        Origin { caller: caller.into(), conversation: conversation.map(Arc::from), is_anonymous }
+    }
+
+    #[test]
+    fn whose_a_connection_is_and_whom_it_concerns() {
+        use Isolation::{Call, Caller, Session, Shared};
+        let ann = Whose::Caller("ann".into());
+        let anns = |conversation: &str| Whose::Conversation { caller: "ann".into(), conversation: conversation.into() };
+        for (by, caller, conversation, expected) in [
+            (Shared, "ann", Some("1"), Whose::Everybody),
+            (Caller, "ann", Some("1"), ann.clone()),
+            (Caller, "anonymous", Some("1"), Whose::Everybody),
+            (Session, "ann", Some("1"), anns("1")),
+            (Session, "ann", None, ann.clone()),
+            (Session, "anonymous", None, Whose::Everybody),
+            // But for a call that may ask something, which has one for itself.
+            (Call, "ann", Some("1"), ann.clone()),
+        ] {
+            assert_eq!(by.whose(&origin(caller, conversation)), expected, "{by:?} {caller} {conversation:?}");
+        }
+        for (whose, caller, conversation, expected) in [
+            (Whose::Everybody, "bob", None, true),
+            (ann.clone(), "ann", Some("2"), true),
+            (ann, "bob", Some("2"), false),
+            (anns("1"), "ann", Some("1"), true),
+            (anns("1"), "ann", Some("2"), false),
+            (anns("1"), "ann", None, false),
+            (anns("1"), "bob", Some("1"), false),
+            (Whose::Call(1), "ann", Some("1"), false),
+        ] {
+            assert_eq!(whose.is_for(caller, conversation), expected, "{whose:?} {caller} {conversation:?}");
+        }
+    }
+}

@@ -183,8 +183,8 @@ async fn who_takes_too_long_is_told_which_page_it_is() {
 async fn one_request_waits_only_so_long_and_the_next_goes_on() {
     let login = Login::default();
     let upstream = guarded(&login).over_http().await;
-    // A request waits for a tenth of it.
-    let gate = Gate::of("up", &upstream).config("timeouts: {answer: 10s}").start().await;
+    // A request waits for a tenth of it, and only after two seconds would the call be made anew.
+    let gate = Gate::of("up", &upstream).config("timeouts: {answer: 3s}").start().await;
     let client = willing(&gate, Era::Modern).await;
     let asked = client.start_call("up__guarded", json!({})).await.outcome().await.unwrap();
     let retry = async |state: &Value, answers: Value| {
