@@ -205,6 +205,7 @@ pub(crate) fn upstream_config(
             most: settings.limits.isolated,
             idle: settings.timeouts.session_idle,
         },
+        idle: one.idle,
         restart: upstream::Backoff { initial: one.restart.first_wait, max: one.restart.max_wait },
     })
 }

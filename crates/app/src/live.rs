@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use toolgate_catalog::offer::{Admission, Offer};
 use toolgate_catalog::{Arrangement, Member, Permits, Shelf};
-use toolgate_config::{Difference, Settings, ToolFilter};
+use toolgate_config::{Difference, Settings, ToolFilter, UpstreamSettings};
 use toolgate_gateway::Gateway;
 use toolgate_policy::Policy;
+use toolgate_protocol::Json;
 use toolgate_upstream::{self as upstream, Host, Upstream};
 
 use crate::build::{BuildError, Surroundings, catalog_config, upstream_config};
@@ -120,7 +122,13 @@ impl Maker {
                         self.shelf.as_ref().and_then(|shelf| shelf.load(name, &fingerprint, &|tool| permits(tool)));
                     let shelf = self.shelf.as_ref().zip(remembered.as_ref());
                     let era = shelf.and_then(|(shelf, offer)| shelf.era(name, &fingerprint, offer));
-                    (Upstream::start(config.clone(), era, self.host.clone()), remembered)
+                    let remembered = remembered.or_else(|| declared(one, &config, &permits, settings.limits.entries));
+                    // As long as nothing is known of it, it must be asked.
+                    let start = match config.idle.is_some() && remembered.is_some() {
+                        true => Upstream::asleep,
+                        false => Upstream::start,
+                    };
+                    (start(config.clone(), era, self.host.clone()), remembered)
                 }
             };
             let kept = Kept { config, tools: one.tools.clone(), permits: permits.clone(), upstream: upstream.clone() };
@@ -136,6 +144,15 @@ impl Maker {
         };
         Ok((Now { settings, upstreams }, arrangement))
     }
+}
+
+/// What the config says that an upstream offers, if it says so.
+fn declared(one: &UpstreamSettings, config: &upstream::Config, permits: &Permits, most: usize) -> Option<Offer> {
+    if one.declared.is_empty() {
+        return None;
+    }
+    let definitions = one.declared.iter().filter_map(|text| Json::parse(text.clone().into()).ok()).collect();
+    Some(Offer::declared(&Admission { era: config.era.assumed(), most, permits: &**permits }, definitions))
 }
 
 fn permits(tools: ToolFilter) -> Permits {

@@ -105,6 +105,22 @@ impl Dropped {
 // === impl Offer ===
 
 impl Offer {
+    /// Tools that are known without having been asked for.
+    pub fn declared(admission: &Admission<'_>, tools: Vec<Json>) -> Self {
+        let era = admission.era;
+        Self {
+            era,
+            revision: if era == Era::Legacy { Revision::LATEST_LEGACY } else { Revision::LATEST_MODERN },
+            server_info: Json::literal("{}"),
+            capabilities: Object::new().with("tools", Json::literal("{}")),
+            instructions: None,
+            tools: Listed::check(Kind::Tool, admission, tools),
+            prompts: Listed::default(),
+            resources: Listed::default(),
+            templates: Listed::default(),
+        }
+    }
+
     /// The list of this kind.
     pub fn list(&self, kind: Kind) -> &Listed {
         match kind {

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 pub struct UpstreamStatus {
     /// Its name.
     pub name: UpstreamName,
-    /// `starting`, `ready`, `failed`, `stopped` or `disabled`.
+    /// `starting`, `ready`, `asleep`, `failed`, `stopped` or `disabled`.
     pub state: &'static str,
     /// `legacy` or `modern`, once known.
     pub era: Option<String>,

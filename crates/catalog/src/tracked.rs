@@ -101,8 +101,8 @@ impl Tracked {
 
     /// Whether it has come up or failed by now.
     pub(crate) fn is_settled(&self) -> bool {
-        let has_failed = || matches!(*self.upstream.state().borrow(), State::Failed { .. } | State::Stopped);
-        matches!(*self.known.borrow(), Known::Fetched | Known::Unreachable) || has_failed()
+        let is_over = |state: &State| matches!(state, State::Failed { .. } | State::Asleep | State::Stopped);
+        matches!(*self.known.borrow(), Known::Fetched | Known::Unreachable) || is_over(&self.upstream.state().borrow())
     }
 
     /// Why nothing is known of what it offers, in a few words for whoever reads a list.
@@ -111,6 +111,7 @@ impl Tracked {
             State::Starting => "it is still starting".into(),
             State::Ready(_) => "its lists are still being fetched, or could not be".into(),
             State::Failed { error, .. } => error.clone(),
+            State::Asleep => "it is started by the first call".into(),
             State::Stopped => "it was stopped".into(),
         }
     }
@@ -125,6 +126,7 @@ impl Tracked {
             State::Failed { error, retry_at, .. } => {
                 ("failed", Some(error.clone()), Some(seconds(retry_at.saturating_duration_since(Instant::now()))))
             }
+            State::Asleep => ("asleep", None, None),
             State::Stopped => ("stopped", None, None),
         };
         let peer = match &*state {

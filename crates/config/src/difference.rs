@@ -121,6 +121,8 @@ fn upstream_respects(before: &UpstreamSettings, now: &UpstreamSettings) -> Vec<&
         ("timeout", before.timeout != now.timeout),
         ("restart", before.restart != now.restart),
         ("tools", before.tools != now.tools),
+        ("start", before.idle != now.idle),
+        ("declare", before.declared != now.declared),
     ];
     respects.into_iter().filter(|(_, differs)| *differs).map(|(respect, _)| respect).collect()
 }

@@ -7,7 +7,10 @@ use crate::node::{Node, Value};
 use crate::suggest;
 
 /// Our words, which may stand in a client's entry too.
-const OURS: [&str; 16] = [
+const OURS: [&str; 19] = [
+    "start",
+    "idle",
+    "declare",
     "command",
     "args",
     "env",

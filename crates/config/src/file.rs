@@ -237,7 +237,7 @@ pub(crate) struct Stdio {
 }
 
 /// One MCP server behind the gateway: a `command` to run, a `url` to call, or one that is `builtin`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
     { "required": ["command"] }, { "required": ["url"] }, { "required": ["builtin"] }
@@ -287,6 +287,16 @@ pub(crate) struct Upstream {
     pub(crate) restart: OwnRestart,
     /// Which of its tools are offered at all.
     pub(crate) tools: Tools,
+    /// When it is started.
+    pub(crate) start: Start,
+    /// With `start: demand`: after how long without a call it is ended until the next one.
+    #[serde(with = "period")]
+    #[schemars(with = "Period")]
+    pub(crate) idle: Duration,
+    /// Its tools, as definitions of the protocol, for as long as it was not asked itself: with `start: demand`, nothing need be
+    /// asked before the first call.
+    #[schemars(example = serde_json::json!([{ "name": "search", "description": "Searches", "inputSchema": { "type": "object" } }]))]
+    pub(crate) declare: Vec<serde_json::Value>,
 }
 
 /// How one upstream is tried again; what is left out is as `restart` says.
@@ -348,6 +358,18 @@ pub enum Era {
     Legacy,
     /// From 2026-07-28 on: stateless.
     Modern,
+}
+
+/// When an upstream is started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// With the gateway, and kept up.
+    #[default]
+    Always,
+    /// With the first call to it, and ended when nobody calls it any more; its tools are listed and found all the while. As
+    /// long as nothing is known of its tools, it is started to be asked.
+    Demand,
 }
 
 /// Who shares a connection to an upstream of the legacy era, and what it remembers with it. Lists are always read from one
@@ -472,6 +494,32 @@ impl Default for Timeouts {
             answer: Duration::from_secs(600),
             session_idle: Duration::from_secs(3600),
             shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Upstream {
+            command: Default::default(),
+            args: Default::default(),
+            env: Default::default(),
+            env_file: Default::default(),
+            env_allow: Default::default(),
+            cwd: Default::default(),
+            url: Default::default(),
+            transport: Default::default(),
+            headers: Default::default(),
+            builtin: Default::default(),
+            enabled: Default::default(),
+            era: Default::default(),
+            isolation: Default::default(),
+            timeout: Default::default(),
+            restart: Default::default(),
+            tools: Default::default(),
+            start: Default::default(),
+            idle: Duration::from_secs(600),
+            declare: Default::default(),
         }
     }
 }

@@ -45,7 +45,7 @@ mod show;
 
 pub use difference::{Change, Difference};
 pub use fault::{Fault, Faults};
-pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Timeouts, schema};
+pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};
 pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
 pub use namespace::{
     ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,

@@ -92,6 +92,10 @@ pub struct UpstreamSettings {
     pub restart: Restart,
     /// Which of its tools are offered.
     pub tools: ToolFilter,
+    /// After how long without a call it is ended until the next one, if it is.
+    pub idle: Option<Duration>,
+    /// Its tools for as long as it was not asked itself, as JSON.
+    pub declared: Vec<String>,
     /// Where it stands in the config file.
     pub origin: Origin,
 }

@@ -59,7 +59,10 @@ pub(crate) fn resolve(
         max_wait: written.restart.max_wait.unwrap_or(common.restart.max_wait),
     };
     let tools = ToolFilter { allow: written.tools.allow.as_deref().map(values), deny: values(&written.tools.deny) };
+    let declared = declared(name, &written.declare, report);
     Some(UpstreamSettings {
+        idle: (written.start == file::Start::Demand).then_some(written.idle),
+        declared,
         name: String::new(),
         slug: String::new(),
         enabled,
@@ -71,6 +74,18 @@ pub(crate) fn resolve(
         origin: Origin { file: PathBuf::new(), place: Place { line: 1, column: 1 } },
         transport: transport(written, common, context, report)?,
     })
+}
+
+/// Definitions of tools, each with what makes it one.
+fn declared(name: &Text, definitions: &[serde_json::Value], report: &mut Report) -> Vec<String> {
+    for (nth, definition) in definitions.iter().enumerate() {
+        let has_name = definition["name"].as_str().is_some_and(|name| !name.is_empty());
+        if !has_name || !definition["inputSchema"].is_object() {
+            let help = "a tool has at least a `name` and an `inputSchema`, which is an object";
+            report.fault_with_help(name.spot, format!("number {} of `declare` is no tool", nth + 1), help);
+        }
+    }
+    definitions.iter().map(ToString::to_string).collect()
 }
 
 fn values(texts: &[Text]) -> Vec<String> {

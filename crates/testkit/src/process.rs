@@ -31,6 +31,11 @@ impl Program {
     pub fn start(executable: &str, command: &str, plan: &Plan) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         write_config(folder.path(), plan);
+        Self::start_in(executable, command, folder)
+    }
+
+    /// The same with the config file that is in the folder.
+    fn start_in(executable: &str, command: &str, folder: TempDir) -> Self {
         let mut child = in_folder(executable, folder.path())
             .args([command, "--config", "toolgate.yaml", "--log-level", "error"])
             .stdin(Stdio::piped())
@@ -43,7 +48,16 @@ impl Program {
 
     /// Runs `toolgate serve` and waits for its URL, which is given without a path.
     pub async fn serve(executable: &str, plan: &Plan) -> (Self, String) {
-        let mut program = Self::start(executable, "serve", plan);
+        Self::start(executable, "serve", plan).served().await
+    }
+
+    /// The same with the config file that is in the folder.
+    pub async fn serve_in(executable: &str, folder: TempDir) -> (Self, String) {
+        Self::start_in(executable, "serve", folder).served().await
+    }
+
+    async fn served(self) -> (Self, String) {
+        let mut program = self;
         let url = program.line("http://127.0.0.1").await;
         let at = url.find("http://").expect("it was looked for");
         let url = url[at..].split("/mcp").next().expect("a split gives one part at least").to_owned();

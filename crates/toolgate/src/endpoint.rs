@@ -74,6 +74,7 @@ impl Endpoint {
                 restart: Backoff::default(),
 
                 apart: Apart::default(),
+                idle: None,
             },
             None,
             Host::new(None, Parking::default()),

@@ -38,6 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         restart: Backoff::default(),
 
         apart: Apart::default(),
+        idle: None,
     };
     let upstream = Upstream::start(config, None, Host::new(None, Parking::default()));
     let mut changes = upstream.changes();

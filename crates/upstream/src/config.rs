@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use toolgate_protocol::UpstreamName;
+use toolgate_protocol::{Era, UpstreamName};
 
 use crate::isolation::Apart;
 
@@ -28,6 +28,8 @@ pub struct Config {
     pub restart: Backoff,
     /// Who shares a connection.
     pub apart: Apart,
+    /// After how long without a call it is ended until the next one; `None` keeps it up.
+    pub idle: Option<Duration>,
 }
 
 /// How an upstream is reached.
@@ -112,6 +114,18 @@ pub struct Backoff {
     pub initial: Duration,
     /// The most.
     pub max: Duration,
+}
+
+// === impl EraPin ===
+
+impl EraPin {
+    /// The era to go by before it is found out.
+    pub fn assumed(self) -> Era {
+        match self {
+            Self::Auto | Self::Modern => Era::Modern,
+            Self::Legacy => Era::Legacy,
+        }
+    }
 }
 
 // === impl StdioConfig ===

@@ -18,6 +18,7 @@ use crate::change::Teller;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::host::Host;
+use crate::supervise::Begin;
 use crate::upstream::{Call, Origin, Upstream};
 
 /// Who shares a connection to a legacy upstream. Modern ones keep nothing between requests.
@@ -146,7 +147,8 @@ impl Whose {
 impl Branches {
     /// `teller` hears of what they tell.
     pub(crate) fn new(config: &Config, host: &Arc<Host>, teller: Teller) -> Arc<Self> {
-        let config = config.clone();
+        // They end in a way of their own.
+        let config = Config { idle: None, ..config.clone() };
         Arc::new(Self { config, host: host.clone(), teller, runtime: Handle::current(), table: Mutex::default() })
     }
 
@@ -181,7 +183,7 @@ impl Branches {
                 let _here = self.runtime.enter();
                 // Only a legacy upstream has any; should it have become a modern one, this finds out.
                 let (config, host) = (self.config.clone(), self.host.clone());
-                Upstream::start_for(config, Some(Era::Legacy), host, self.teller.of(whose.clone()))
+                Upstream::start_for(config, Some(Era::Legacy), host, self.teller.of(whose.clone()), Begin::Now)
             };
             let branch = Branch { upstream: branch, requests: 0, watches: 0, last_used: Instant::now() };
             table.branches.insert(whose.clone(), branch);

@@ -29,6 +29,7 @@ mod pool;
 mod process;
 mod replica;
 mod rooms;
+mod shared;
 mod sse;
 mod stdio;
 mod supervise;

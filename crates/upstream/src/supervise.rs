@@ -15,13 +15,32 @@ use crate::connect::Link;
 use crate::era::Peer;
 use crate::error::Failure;
 use crate::listen::Listener;
-use crate::upstream::{Live, Shared, State, hold_back};
+use crate::shared::{Live, Shared, hold_back};
+use crate::upstream::State;
 
 /// How long a listen may take to stand before the upstream counts as ready without it.
 const STANDING: Duration = Duration::from_secs(1);
 
+/// Between two looks whether an upstream is used.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+const LONGEST_LOOK: Duration = Duration::from_secs(15);
+
+/// When the first connection is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    Now,
+    WithTheFirstCall,
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Lost,
+    Unused,
+}
+
 /// Runs until the upstream is stopped.
-pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
+pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>, begin: Begin) {
     let stopped = shared.around.stopped.clone();
     let mut expected = remembered;
     let mut generation = 0;
@@ -29,7 +48,11 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
     let mut failures = 0;
     // Why it was last said to be out of reach.
     let mut said: Option<String> = None;
+    let mut asleep = begin == Begin::WithTheFirstCall;
     while !stopped.is_cancelled() {
+        if std::mem::take(&mut asleep) && sleep(&shared).await.is_none() {
+            break;
+        }
         shared.state.send_replace(State::Starting);
         let started = Instant::now();
         let error = match stopped.run_until_cancelled(connect(&shared, expected, failures)).await {
@@ -38,9 +61,14 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>) {
                 generation += 1;
                 said = None;
                 expected = Some(peer.era);
-                let live = stand(&shared, Peer { generation, ..peer }, link).await;
+                let (live, end) = stand(&shared, Peer { generation, ..peer }, link).await;
                 if stopped.is_cancelled() {
                     break;
+                }
+                if end == End::Unused {
+                    tracing::info!("nobody called it for a while; it is ended until somebody does");
+                    (failures, asleep) = (0, true);
+                    continue;
                 }
                 let good = live.proved.load(Ordering::Relaxed) || started.elapsed() >= HEALTHY_AFTER;
                 failures = if good { 0 } else { failures + 1 };
@@ -92,6 +120,16 @@ fn why_not_met(failure: Failure) -> String {
     }
 }
 
+/// Waits until a call wants it. `None` when stopped.
+async fn sleep(shared: &Shared) -> Option<()> {
+    let wanted = shared.wanted.notified();
+    tokio::pin!(wanted);
+    // From here on no ring is missed, though nobody can see yet that one may be needed.
+    wanted.as_mut().enable();
+    shared.state.send_replace(State::Asleep);
+    shared.around.stopped.run_until_cancelled(wanted).await
+}
+
 /// Waits until it is time, or until a call wants another attempt. `None` when stopped.
 async fn pause(shared: &Shared, error: String, failures: u32) -> Option<()> {
     let wanted = shared.wanted.notified();
@@ -114,17 +152,24 @@ async fn pause(shared: &Shared, error: String, failures: u32) -> Option<()> {
     }
 }
 
-/// Lets a connection be used until it is lost or the upstream is stopped.
-async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> Arc<Live> {
+/// Lets a connection be used until it is lost, nobody uses it any more, or the upstream is stopped.
+async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> (Arc<Live>, End) {
     let live = Arc::new(Live { peer: Arc::new(peer), link, proved: AtomicBool::new(false) });
     let keeping = CancellationToken::new();
     keep(shared, &live, &keeping).await;
     shared.live.send_replace(Some(live.clone()));
     shared.state.send_replace(State::Ready(live.peer.clone()));
     shared.teller.tell(Change::Connected);
+    let mut end = End::Lost;
     tokio::select! {
         () = live.link.lost().cancelled() => {}
         () = shared.around.stopped.cancelled() => live.link.close().await,
+        () = until_unused(shared) => {
+            end = End::Unused;
+            // A call that comes now waits for the next connection.
+            shared.live.send_replace(None);
+            live.link.close().await;
+        }
         () = until_hung(shared, &live) => {
             tracing::warn!("the upstream is alive but answers nothing; its connection is given up");
             live.link.close().await;
@@ -133,7 +178,23 @@ async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> Arc<Live> {
     shared.live.send_replace(None);
     keeping.cancel();
     shared.wishes.unsettle();
-    live
+    (live, end)
+}
+
+/// Ends when nobody has called it for as long as the config says, and nobody waits for anything from it.
+async fn until_unused(shared: &Shared) {
+    let Some(idle) = shared.connector.config.idle else { return std::future::pending().await };
+    let look = (idle / 4).clamp(SHORTEST_LOOK, LONGEST_LOOK);
+    let mut since = Instant::now();
+    loop {
+        sleep_until(Instant::now() + look).await;
+        let used = shared.last_used();
+        if !shared.is_quiet() || !shared.wishes.wanted().is_empty() || shared.connector.surroundings.park.len() > 0 {
+            since = Instant::now();
+        } else if since.max(used).elapsed() >= idle {
+            return;
+        }
+    }
 }
 
 /// Ends when the upstream answers nothing any more, however long one waits, and nothing is in flight that it could be busy

@@ -1,17 +1,15 @@
 //! One upstream, as the rest of the gateway knows it: always there to be asked, whatever becomes of its connections.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName, code};
 use tracing::Instrument as _;
 
-use crate::backoff::DOWN_AFTER;
 use crate::change::{Teller, Told};
 use crate::config::{Config, Limits, Timeouts};
 use crate::connect::{Connector, Link};
@@ -23,8 +21,9 @@ use crate::isolation::{Branches, Isolation, Lease};
 use crate::legacy::Surroundings;
 use crate::modern::own_meta;
 use crate::park::Park;
-use crate::supervise;
-use crate::watch::{Watch, Wishes};
+use crate::shared::{Live, Shared};
+use crate::supervise::{self, Begin};
+use crate::watch::Watch;
 
 /// Between two looks for connections that nobody uses any more.
 const SWEEP: Duration = Duration::from_secs(15);
@@ -55,6 +54,8 @@ pub enum State {
         /// Attempts that failed in a row.
         attempts: u32,
     },
+    /// Nobody needs it now; the next call starts it.
+    Asleep,
     /// It was taken out of service.
     Stopped,
 }
@@ -81,34 +82,6 @@ pub struct Origin {
     pub conversation: Option<Arc<str>>,
     /// Whether it is nobody in particular, so that all such origins are one.
     pub is_anonymous: bool,
-}
-
-/// What the upstream's tasks and its users share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) name: UpstreamName,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) limits: Limits,
-    pub(crate) connector: Connector,
-    pub(crate) around: Around,
-    pub(crate) teller: Teller,
-    pub(crate) wishes: Arc<Wishes>,
-    pub(crate) state: watch::Sender<State>,
-    pub(crate) live: watch::Sender<Option<Arc<Live>>>,
-    /// Rung when a call wants an attempt to be made.
-    pub(crate) wanted: Notify,
-    /// Before this, none is made on demand.
-    pub(crate) not_before: Mutex<Instant>,
-    in_flight: Arc<Semaphore>,
-}
-
-/// The connection that stands.
-#[derive(Debug)]
-pub(crate) struct Live {
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) link: Link,
-    /// Whether it has answered anything but lists.
-    pub(crate) proved: AtomicBool,
 }
 
 // === impl Call ===
@@ -146,11 +119,22 @@ impl Upstream {
     ///
     /// Must be called within a Tokio runtime.
     pub fn start(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
-        Self::start_for(config, remembered, host, Teller::new())
+        Self::start_for(config, remembered, host, Teller::new(), Begin::Now)
+    }
+
+    /// The same, but reaches it with the first call only.
+    pub fn asleep(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
+        Self::start_for(config, remembered, host, Teller::new(), Begin::WithTheFirstCall)
     }
 
     /// The same for one connection of an upstream: the shared one or another.
-    pub(crate) fn start_for(config: Config, remembered: Option<Era>, host: Arc<Host>, teller: Teller) -> Arc<Self> {
+    pub(crate) fn start_for(
+        config: Config,
+        remembered: Option<Era>,
+        host: Arc<Host>,
+        teller: Teller,
+        begin: Begin,
+    ) -> Arc<Self> {
         let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (upstream, suspect) = (config.name.clone(), Arc::default());
         let around = Around { upstream, stopped: stopped.clone(), tasks: tasks.clone(), suspect };
@@ -165,22 +149,9 @@ impl Upstream {
             timeouts: config.timeouts,
             limits: config.limits,
         };
-        let shared = Arc::new(Shared {
-            name: config.name.clone(),
-            timeouts: config.timeouts,
-            limits: config.limits,
-            in_flight: Arc::new(Semaphore::new(config.limits.in_flight.min(Semaphore::MAX_PERMITS))),
-            connector: Connector { config, host, surroundings },
-            around,
-            teller,
-            wishes: Wishes::new(),
-            state: watch::Sender::new(State::Starting),
-            live: watch::Sender::new(None),
-            wanted: Notify::new(),
-            not_before: Mutex::new(Instant::now()),
-        });
+        let shared = Arc::new(Shared::new(Connector { config, host, surroundings }, around, teller));
         let span = tracing::info_span!("upstream", upstream = %shared.name);
-        tasks.spawn(supervise::run(shared.clone(), remembered).instrument(span));
+        tasks.spawn(supervise::run(shared.clone(), remembered, begin).instrument(span));
         if let Some(branches) = &branches {
             tasks.spawn(sweep(branches.clone(), shared.around.stopped.clone()));
         }
@@ -245,6 +216,7 @@ impl Upstream {
         of: impl FnOnce(&Arc<Branches>) -> Result<Option<Lease>, Failure>,
     ) -> Result<Option<Lease>, Failure> {
         let Some(branches) = self.branches.as_ref().filter(|_| !origin.is_own()) else { return Ok(None) };
+        self.shared.touch(origin);
         let deadline = Instant::now() + self.shared.timeouts.connect;
         // A modern upstream keeps nothing that could be shared.
         if self.shared.ready(deadline, 0).await?.peer.era != Era::Legacy {
@@ -402,93 +374,4 @@ fn not_carried(method: &Method) -> Option<RpcError> {
         RpcError::new(code::METHOD_NOT_FOUND, format!("`{method}` is not passed on to upstreams"))
             .with_data(data.to_json())
     })
-}
-
-// === impl Shared ===
-
-impl Shared {
-    async fn send(&self, call: Call) -> Result<Reply, Failure> {
-        let permit = self.admit()?;
-        let deadline = Instant::now() + self.timeouts.connect;
-        let live = self.ready(deadline, 0).await?;
-        match self.send_over(&live, call.clone(), permit).await {
-            Err(failure) if failure.did_not_run() => {
-                tracing::debug!(upstream = %self.name, error = %failure, "a call is sent again on the next connection");
-                // It may have waited long before it was lost.
-                let deadline = Instant::now() + self.timeouts.connect;
-                let live = self.ready(deadline, live.peer.generation).await?;
-                self.send_over(&live, call, self.admit()?).await
-            }
-            other => other,
-        }
-    }
-
-    /// Whether no call is in flight.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.in_flight.available_permits() >= self.limits.in_flight
-    }
-
-    async fn send_over(&self, live: &Live, call: Call, permit: OwnedSemaphorePermit) -> Result<Reply, Failure> {
-        let is_list = call.method.is_cacheable() && call.method != Method::ResourcesRead;
-        let within = if is_list { self.timeouts.list } else { self.timeouts.call };
-        let reply = match &live.link {
-            Link::Modern(link) => link.call(call, within, &self.around, permit).await,
-            Link::Legacy(link) => link.call(call, within, permit).await,
-        };
-        let reply = reply.inspect_err(|failure| self.around.note(failure))?;
-        if !is_list {
-            live.proved.store(true, Ordering::Relaxed);
-        }
-        Ok(reply)
-    }
-
-    fn admit(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.in_flight.clone().try_acquire_owned().map_err(|_| Failure::Busy(self.limits.in_flight))
-    }
-
-    /// The connection that stands, if it is newer than `generation`; else the next one.
-    async fn ready(&self, deadline: Instant, generation: u64) -> Result<Arc<Live>, Failure> {
-        let newer = |live: &Option<Arc<Live>>| live.clone().filter(|live| live.peer.generation > generation);
-        if let Some(live) = newer(&self.live.borrow()) {
-            return Ok(live);
-        }
-        let mut state = self.state.subscribe();
-        let mut tried = false;
-        loop {
-            let now = state.borrow_and_update().clone();
-            match now {
-                State::Ready(_) => {
-                    if let Some(live) = newer(&self.live.borrow()) {
-                        return Ok(live);
-                    }
-                }
-                State::Starting => tried = true,
-                State::Stopped => return Err(Failure::Stopped),
-                State::Failed { error, attempts, .. } => {
-                    let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-                    let pausing = not_before > Instant::now();
-                    if tried || not_before > deadline || (attempts >= DOWN_AFTER && pausing) {
-                        return Err(Failure::Down(error));
-                    }
-                    tried = true;
-                    self.wanted.notify_waiters();
-                }
-            }
-            match timeout_at(deadline, state.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(Failure::Stopped),
-                Err(_) => {
-                    return Err(Failure::Unavailable(format!(
-                        "it is still starting after {} s",
-                        self.timeouts.connect.as_secs_f32()
-                    )));
-                }
-            }
-        }
-    }
-}
-
-/// Sets when the next attempt may be made on demand.
-pub(crate) fn hold_back(shared: &Shared, started: Instant, pause: Duration) {
-    *shared.not_before.lock().unwrap_or_else(PoisonError::into_inner) = started + pause;
 }

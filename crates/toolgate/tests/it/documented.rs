@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commands::succeeds;
+use toolgate_testkit::{Client, Era, Program, until};
+
+use crate::commands::{TOOLGATE, folder, succeeds};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -25,11 +27,37 @@ fn names(listed: &str) -> Vec<&str> {
     listed.lines().filter_map(|line| line.split_whitespace().next()).collect()
 }
 
+/// The example file that a page shows as its first block.
+fn example_of(page: &str, file: &str) -> PathBuf {
+    let example = repository().join("examples").join(file);
+    let written = std::fs::read_to_string(&example).unwrap();
+    assert_eq!(lines(&written), lines(&blocks(page, "yaml")[0]), "the page shows another file");
+    example
+}
+
+#[tokio::test]
+async fn on_demand() {
+    let text = std::fs::read_to_string(example_of("on-demand.md", "on-demand.yaml")).unwrap();
+    let folder = folder(&(text + "listen: 127.0.0.1:0\nstate_dir: ./state\n"));
+    let (_program, url) = Program::serve_in(TOOLGATE, folder).await;
+    let client = Client::connect(&url, Era::Modern).await;
+    let upstreams = until("both have come up or sleep", || async {
+        let status = client.get("/status").await.json();
+        let all = status["upstreams"].as_array()?.clone();
+        all.iter().all(|one| one["state"] == "ready" || one["state"] == "asleep").then_some(all)
+    })
+    .await;
+    let block = &blocks("on-demand.md", "text")[0];
+    let said: Vec<&str> = block.split_whitespace().collect();
+    let asleep: Vec<&str> =
+        upstreams.iter().filter(|one| one["state"] == "asleep").filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!((asleep, "asleep"), (vec![said[0]], said[1]));
+    assert!(client.tools().await.contains(&said[2].to_owned()));
+}
+
 #[tokio::test]
 async fn namespaces() {
-    let example = repository().join("examples/namespaces.yaml");
-    let written = std::fs::read_to_string(&example).unwrap();
-    assert_eq!(lines(&written), lines(&blocks("namespaces.md", "yaml")[0]), "the page shows another file");
+    let example = example_of("namespaces.md", "namespaces.yaml");
     let (folder, config) = (tempfile::tempdir().unwrap(), example.to_str().unwrap());
     for (namespace, shown) in ["travel", "reader"].into_iter().zip(blocks("namespaces.md", "text")) {
         let listed = succeeds(folder.path(), &["tools", "--config", config, "--namespace", namespace]).await;

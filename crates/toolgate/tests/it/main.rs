@@ -19,6 +19,7 @@ mod live;
 mod many;
 mod matrix;
 mod namespaces;
+mod on_demand;
 mod pipes;
 mod presentation;
 mod questions;

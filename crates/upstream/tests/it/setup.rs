@@ -38,6 +38,7 @@ pub(crate) fn config(transport: Transport) -> Config {
         limits: Limits::default(),
         restart: Backoff { initial: Duration::from_millis(20), max: Duration::from_secs(1) },
         apart: Apart::default(),
+        idle: None,
     }
 }
 

@@ -254,6 +254,7 @@ fn gateway() {
         restart: Backoff::default(),
 
         apart: Apart::default(),
+        idle: None,
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let upstream = Upstream::start(config, None, Host::new(Some(exe), Parking::default()));
