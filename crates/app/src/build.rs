@@ -146,6 +146,7 @@ fn edge_config(settings: &Settings) -> toolgate_transport::Config {
         in_flight: settings.limits.in_flight,
         sessions: settings.limits.sessions,
         session_idle: settings.timeouts.session_idle,
+        stream_life: settings.timeouts.stream,
         connections: CONNECTIONS,
         header_timeout: HEADER_TIMEOUT,
     }

@@ -197,6 +197,11 @@ pub struct Timeouts {
     #[serde(with = "period")]
     #[schemars(with = "Period")]
     pub session_idle: Duration,
+    /// Until a connection that a legacy client reads a stream from is closed, for it to come back to the stream. Clients of
+    /// 2025-11-25 can; those before are not asked to. Without it connections stay open while there is something to wait for.
+    #[serde(with = "period::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Period>", example = &"25s")]
+    pub stream: Option<Duration>,
     /// For what is in flight to finish once the gateway was told to stop.
     #[serde(with = "period")]
     #[schemars(with = "Period")]
@@ -493,6 +498,7 @@ impl Default for Timeouts {
             call: Duration::from_secs(60),
             answer: Duration::from_secs(600),
             session_idle: Duration::from_secs(3600),
+            stream: None,
             shutdown: Duration::from_secs(10),
         }
     }

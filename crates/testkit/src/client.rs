@@ -470,13 +470,17 @@ impl Client {
 
     /// Comes back to the stream of an event, for the answer to the request of that id.
     pub async fn resume(&self, id: &Value, last_event: &str) -> Exchange {
+        self.exchange(id.clone(), self.send(self.coming_back(last_event)).await).await
+    }
+
+    /// The request that comes back to the stream of an event.
+    pub fn coming_back(&self, last_event: &str) -> Request<Full<Bytes>> {
         let request = Request::get(format!("{}{}", self.url, self.path))
             .header("accept", "text/event-stream")
             .header("mcp-session-id", self.session())
             .header("mcp-protocol-version", self.revision)
             .header("last-event-id", last_event);
-        let response = self.send(request.body(Full::default()).expect("plain headers")).await;
-        self.exchange(id.clone(), response).await
+        request.body(Full::default()).expect("plain headers")
     }
 
     /// Cancels a request: a modern client closes its stream, a legacy one says so.
@@ -542,6 +546,17 @@ impl Exchange {
             Body::Events(_, events) => events.last_id.clone().expect("an event had an id"),
             Body::Json(_) => panic!("it is no stream"),
         }
+    }
+
+    /// The place in the stream that was told before any message.
+    pub async fn place(&mut self) -> String {
+        let Body::Events(body, events) = &mut self.body else { panic!("it is no stream") };
+        while events.last_id.is_none() {
+            let frame = soon("a place to come back to", body.frame()).await.expect("the stream goes on");
+            events.push(frame.expect("streams end properly").data_ref().expect("events are data"));
+            assert!(events.next().is_none(), "a message before the place");
+        }
+        self.last_event_id()
     }
 
     /// The next message; `None` at the end.

@@ -55,8 +55,23 @@ impl Conversation {
         Self { gateway, presented, outlet, limits, session: OnceLock::new(), running: Mutex::default() }
     }
 
-    /// Takes one message; the future ends when it is answered.
+    /// Takes one message; the future ends when it is answered, or when nobody reads answers any more: the end of the pipe is
+    /// the end of all that was asked on it, also where it waits for the client's answer to a question.
     pub(crate) async fn accept(&self, text: Bytes) {
+        tokio::select! {
+            () = self.take(text) => {}
+            () = self.outlet.closed() => {}
+        }
+    }
+
+    /// The client will send nothing more, and with that no answers; it may still read those to what it asked.
+    pub(crate) fn hears_no_more(&self) {
+        if let Some(session) = self.session.get() {
+            session.answers_no_more();
+        }
+    }
+
+    async fn take(&self, text: Bytes) {
         if text.starts_with(b"[") {
             return self.accept_batch(text).await;
         }

@@ -16,7 +16,7 @@ use toolgate_protocol::{Message, Presentation, RpcError, code};
 use crate::body::{self, Body};
 use crate::conversation::PipeLimits;
 use crate::guard::Guard;
-use crate::legacy::{self, Place, Sessions, Streams};
+use crate::legacy::{self, Place, Room, Sessions, Streams};
 use crate::{modern, place, rescue};
 
 /// How clients reach the gateway over HTTP.
@@ -38,6 +38,8 @@ pub struct Config {
     pub sessions: usize,
     /// A legacy session unused for so long may be ended.
     pub session_idle: Duration,
+    /// After so long a connection that reads a stream is ended, if its client knows to come back to it.
+    pub stream_life: Option<Duration>,
     /// The most connections at once.
     pub connections: usize,
     /// How long a client may take to send the headers of a request.
@@ -68,7 +70,7 @@ impl Edge {
         Arc::new(Self {
             gateway,
             guard: Guard::new(&config.allowed_hosts, &config.allowed_origins),
-            sessions: Sessions::new(config.sessions, config.session_idle),
+            sessions: Sessions::new(config.sessions, config.session_idle, Room::new(config.stream_life)),
             streams: Arc::new(Streams::new(config.sessions)),
             in_flight: Arc::new(Semaphore::new(config.in_flight)),
             connections: Arc::new(Semaphore::new(config.connections)),

@@ -83,8 +83,9 @@ async fn read(
             break;
         }
     }
-    // The client has closed its end. What has no end of its own gets one now; calls may still finish.
+    // The client has closed its end. What has no end of its own gets one now; calls may still finish, without its answers.
     gateway.close_listens();
+    conversation.hears_no_more();
     let drained = tokio::time::timeout(grace, async { while running.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         tracing::warn!(?grace, "requests still in flight were cut off");

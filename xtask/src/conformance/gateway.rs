@@ -19,6 +19,10 @@ const BUILD: Duration = Duration::from_secs(3_600);
 const READY: Duration = Duration::from_secs(60);
 const BETWEEN_PROBES: Duration = Duration::from_millis(50);
 
+/// How long a legacy client may read one connection before it must come back: shorter than the tool that the suite polls lasts
+/// (`test_reconnection`), longer than any other.
+const STREAM: &str = "1s";
+
 /// The binary, and a folder for its configuration, state and log.
 pub(super) struct Toolgate<'a> {
     pub(super) binary: &'a Path,
@@ -78,7 +82,9 @@ fn configuration(era: Era, reach: &Reach) -> String {
         Reach::Command(words) => json!({ "command": words[0], "args": words[1..] }),
     };
     upstream["era"] = json!(era.name());
-    let config = json!({ "names": "transparent", "upstreams": { "fixture": upstream } });
+    let config = json!({
+        "names": "transparent", "upstreams": { "fixture": upstream }, "timeouts": { "stream": STREAM },
+    });
     format!("{config:#}\n")
 }
 

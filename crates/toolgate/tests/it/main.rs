@@ -14,6 +14,7 @@ mod documented;
 mod hanging;
 mod healing;
 mod isolation;
+mod leaving;
 mod lists;
 mod live;
 mod many;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use toolgate_testkit::client::text_of;
-use toolgate_testkit::{Call, EVERY_WAY, Era, Exchange, Gate, Script, Upstream};
+use toolgate_testkit::{Call, Client, EVERY_WAY, Era, Exchange, Gate, Script, Upstream};
 
 /// A tool that reports progress, waits for a word of the story, reports more and answers.
 async fn slow(era: Era) -> (Script, Arc<Notify>) {
@@ -73,7 +73,7 @@ async fn streams_of_2025_11_25_begin_with_a_place_to_come_back_to() {
         let (script, word) = slow(Era::Legacy).await;
         let upstream = script.over_stdio().await;
         let gate = Gate::of("up", &upstream).start().await;
-        let client = toolgate_testkit::Client::of(gate.url(), Era::Legacy).revision(revision).open().await;
+        let client = Client::of(gate.url(), Era::Legacy).revision(revision).open().await;
         let call = json!({"name": "up__slow", "arguments": {}, "_meta": {"progressToken": 1}});
         let (_, request, message) = client.request_for("tools/call", call);
         let request = request.body(http_body_util::Full::from(message.to_string())).unwrap();
@@ -124,4 +124,164 @@ async fn what_belongs_to_no_request_is_said_again_on_its_stream_and_on_the_next(
     update(4).await;
     // What came while there was no stream waits for the next, whether or not it names one.
     assert_eq!(heard(&mut client.listen(&[]).await).await, 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_again_and_again_costs_nothing() {
+    let (script, word) = slow(Era::Legacy).await;
+    let upstream = script.over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = gate.legacy().await;
+    let call = json!({"name": "up__slow", "arguments": {}, "_meta": {"progressToken": 1}});
+    let mut exchange = client.start("tools/call", call).await;
+    assert_eq!(progress(&mut exchange).await, 1);
+    let (id, mut last) = (exchange.id.clone(), exchange.last_event_id());
+    drop(exchange);
+    // SDKs forget where they were when they hear nothing on the connection they came back on: they are told each time.
+    for _ in 0..3 {
+        last = client.resume(&id, &last).await.place().await;
+    }
+    word.notify_one();
+    let mut again = client.resume(&id, &last).await;
+    assert_eq!((progress(&mut again).await, text_of(&again.outcome().await.unwrap())), (2, "done".into()));
+}
+
+#[tokio::test]
+async fn a_call_that_says_nothing_has_a_place_to_come_back_to_soon() {
+    let word = Arc::new(Notify::new());
+    let go_on = word.clone();
+    let silent = move |call: Call| {
+        let go_on = go_on.clone();
+        async move {
+            go_on.notified().await;
+            call.text("done");
+        }
+    };
+    let upstream = Script::legacy().tool("silent", silent).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = gate.legacy().await;
+    let mut exchange = client.start_call("up__silent", json!({})).await;
+    let (id, last) = (exchange.id.clone(), exchange.place().await);
+    drop(exchange);
+    word.notify_one();
+    assert_eq!(text_of(&client.resume(&id, &last).await.outcome().await.unwrap()), "done");
+}
+
+/// All there is to read of a call, by a client that comes back whenever its connection is closed; the word is given once it had
+/// to come back with nothing new.
+async fn polled(client: &Client, call: Value, word: &Notify) -> (usize, Vec<Value>) {
+    let (_, request, message) = client.request_for("tools/call", call);
+    let mut page = client.fetch(request.body(http_body_util::Full::from(message.to_string())).unwrap()).await;
+    let (mut connections, mut messages) = (1, Vec::new());
+    loop {
+        let lines = |field: &'static str| page.text.lines().filter_map(move |line| line.strip_prefix(field));
+        let heard: Vec<Value> =
+            lines("data: {").map(|rest| serde_json::from_str(&format!("{{{rest}")).unwrap()).collect();
+        let is_answered = heard.iter().any(|message| message["method"].is_null());
+        messages.extend(heard);
+        if is_answered {
+            return (connections, messages);
+        }
+        let last = lines("id: ").next_back().expect("a place to come back to").to_owned();
+        let farewell = format!("id: {last}\nretry: 1000\ndata: \n\n");
+        assert!(page.text.ends_with(&farewell), "when to come back is told last: {}", page.text);
+        if connections == 2 {
+            word.notify_one();
+        }
+        page = client.fetch(client.coming_back(&last)).await;
+        connections += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_lasted_is_closed_for_its_client_to_come_back() {
+    for (era, way) in EVERY_WAY {
+        let (script, word) = slow(era).await;
+        let (other_script, other_word) = slow(era).await;
+        let (upstream, other) = (script.over(way).await, other_script.over(way).await);
+        let gate = Gate::of("up", &upstream).and("other", &other).config("timeouts: {stream: 30ms}").start().await;
+        let call = |tool: &str| json!({"name": tool, "arguments": {}, "_meta": {"progressToken": 1}});
+        // One that would not know what to do is left alone.
+        let old = Client::of(gate.url(), Era::Legacy).revision("2025-06-18").open().await;
+        let mut untouched = old.start("tools/call", call("other__slow")).await;
+        assert_eq!(progress(&mut untouched).await, 1);
+
+        let (connections, messages) = polled(&gate.legacy().await, call("up__slow"), &word).await;
+        assert!(connections > 2, "{connections}");
+        let steps: Vec<&Value> = messages.iter().map(|message| &message["params"]["progress"]).collect();
+        assert_eq!(steps, [&json!(1), &json!(2), &Value::Null], "{era:?} {way:?}: {messages:?}");
+        assert_eq!(text_of(&messages[2]["result"]), "done");
+        assert_eq!(upstream.count("tools/call slow"), 1);
+
+        other_word.notify_one();
+        assert_eq!(text_of(&untouched.outcome().await.unwrap()), "done");
+    }
+}
+
+#[tokio::test]
+async fn the_stream_for_what_belongs_to_no_request_is_polled_as_well() {
+    let upstream = watched().await;
+    let gate = Gate::of("up", &upstream).config("timeouts: {stream: 30ms}").start().await;
+    let client = gate.legacy().await;
+    let mut stream = client.listen(&["doc://a"]).await;
+    let mut last = stream.place().await;
+    assert!(stream.next().await.is_none(), "it is closed");
+    upstream.tell("notifications/resources/updated", json!({"uri": "doc://a", "stamp": 7})).await;
+    loop {
+        let mut again = client.resume(&Value::Null, &last).await;
+        last = again.place().await;
+        if let Some(message) = again.next().await {
+            assert_eq!(message["params"]["stamp"], 7);
+            return;
+        }
+    }
+}
+
+/// The TypeScript SDK comes back after an error, and would otherwise do so forever.
+#[tokio::test]
+async fn who_has_heard_everything_is_told_not_to_come_back() {
+    let fails = async |call: Call| {
+        call.progress(1, 1);
+        call.fail(-32000, "no");
+    };
+    let upstream = Script::legacy().tool("fails", fails).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = gate.legacy().await;
+    let call = json!({"name": "up__fails", "arguments": {}, "_meta": {"progressToken": 1}});
+    let mut exchange = client.start("tools/call", call).await;
+    assert_eq!(exchange.outcome().await.unwrap_err().code, -32000);
+    let page = client.fetch(client.coming_back(&exchange.last_event_id())).await;
+    assert_eq!((page.status, page.text.as_str()), (204, ""));
+}
+
+#[tokio::test]
+async fn a_call_waits_for_its_client_rather_than_forget_what_it_said() {
+    const STEPS: u64 = 150;
+    let word = Arc::new(Notify::new());
+    let go_on = word.clone();
+    let chatty = move |call: Call| {
+        let go_on = go_on.clone();
+        async move {
+            call.progress(1, STEPS);
+            go_on.notified().await;
+            (2..=STEPS).for_each(|step| call.progress(step, STEPS));
+            call.text("done");
+        }
+    };
+    let upstream = Script::echo(Era::Legacy).tool("chatty", chatty).over_stdio().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let client = gate.legacy().await;
+    let call = json!({"name": "up__chatty", "arguments": {}, "_meta": {"progressToken": 1}});
+    let mut exchange = client.start("tools/call", call).await;
+    assert_eq!(progress(&mut exchange).await, 1);
+    let (id, last) = (exchange.id.clone(), exchange.last_event_id());
+    drop(exchange);
+    word.notify_one();
+    // What comes after it on the same pipe has come: so has all that the call said.
+    assert_eq!(client.text("up__echo", json!({"text": "after"})).await, "after");
+    let mut again = client.resume(&id, &last).await;
+    for step in 2..=STEPS {
+        assert_eq!(progress(&mut again).await, step);
+    }
+    assert_eq!(text_of(&again.outcome().await.unwrap()), "done");
 }

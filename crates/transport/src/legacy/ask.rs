@@ -4,7 +4,7 @@
 //! 2026-07-28. The questions go out on the stream of the call that they belong to.
 
 use toolgate_protocol::message::Request;
-use toolgate_protocol::{Id, Json, Method, Object, Outcome, RpcError, code, meta, refusal};
+use toolgate_protocol::{Id, Json, Method, Notification, Object, Outcome, RpcError, code, meta, refusal};
 
 use super::session::{Out, Outlet, Session, random_id};
 
@@ -63,27 +63,25 @@ impl Session {
             self.remember_page(&id);
             params.set("elicitationId", id);
         }
-        let (id, answered) = self.expect_answer();
-        let sent = outlet.send(Out::Message(Request::new(Id::number(id), method.clone(), params).encode())).await;
+        let left =
+            |when: &str| RpcError::new(code::INTERNAL_ERROR, format!("the client left before it {when} ({method})"));
+        let (id, answered) = self.expect_answer().ok_or_else(|| left("could be asked"))?;
+        let question = Request::new(Id::number(id), method.clone(), params);
+        if outlet.send(Out::Message(question.encode())).await.is_err() {
+            self.forget_answer(id);
+            return Err(left("could be asked"));
+        }
         let patience = self.gateway.answer_wait();
-        let answer = match sent {
-            Ok(()) => tokio::time::timeout(patience, answered).await,
+        match tokio::time::timeout(patience, answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(left("answered"))),
             Err(_) => {
                 self.forget_answer(id);
-                return Err(RpcError::new(
-                    code::INTERNAL_ERROR,
-                    format!("the client left before it could be asked ({method})"),
-                ));
-            }
-        };
-        match answer {
-            Ok(Ok(outcome)) => outcome,
-            _ => {
-                self.forget_answer(id);
-                Err(RpcError::new(
-                    code::INTERNAL_ERROR,
-                    format!("the client did not answer {method} within {patience:?}"),
-                ))
+                let late = format!("the client did not answer {method} within {patience:?}");
+                // Whoever sees the question learns that it is void (`basic/lifecycle`, "Timeouts").
+                let void =
+                    Object::new().with("requestId", Id::number(id).json().clone()).with("reason", Json::string(&late));
+                let _ = outlet.send(Out::Message(Notification::new(Method::Cancelled, void).encode())).await;
+                Err(RpcError::new(code::INTERNAL_ERROR, late))
             }
         }
     }

@@ -15,6 +15,7 @@ use toolgate_protocol::message::Response as RpcResponse;
 use toolgate_protocol::{Endpoint, Era, Id, Json, Message, Method, Revision, RpcError, code, header, sse};
 
 use super::handshake;
+use super::resume::Found;
 use super::session::{Out, QUEUE, Session, Sessions};
 use crate::body::{self, Body};
 use crate::rescue;
@@ -110,19 +111,14 @@ async fn answer(session: &Arc<Session>, requests: Vec<Message>, place: Place) ->
         });
     }
     drop(outlet);
-    let first = match tokio::time::timeout(body::QUIET, inlet.recv()).await {
+    let first = match tokio::time::timeout(session.kept.patience(), inlet.recv()).await {
         Ok(Some(Out::Response(text))) if single => return rescue::json(StatusCode::OK, text),
         Ok(Some(Out::Response(text) | Out::Message(text))) => Some(text),
         // Cancelled before it said anything.
         Ok(None) => return rescue::accepted(),
         Err(_) => None,
     };
-    body::event_stream(session.kept.open(first, inlet, is_primed(session)))
-}
-
-/// Whether streams begin with an event without data: clients before 2025-11-25 would try to read it as a message.
-fn is_primed(session: &Session) -> bool {
-    session.revision >= Revision::V2025_11_25
+    body::event_stream(session.kept.open(first, inlet))
 }
 
 /// Messages as server-sent events, with signs of life in between.
@@ -213,13 +209,12 @@ pub(crate) async fn stream(sessions: &Sessions, endpoint: &Endpoint, headers: &H
         Err(refusal) => return *refusal,
     };
     if let Some(last) = headers.get(LAST_EVENT_ID) {
-        let resumed = match last.to_str() {
-            Ok(last) => session.kept.resume(last),
-            Err(_) => None,
-        };
-        return match resumed {
-            Some(events) => body::event_stream(events),
-            None => rescue::invalid(
+        return match session.kept.resume(last.to_str().unwrap_or_default()) {
+            Found::Rest(events) => body::event_stream(events),
+            // What tells a reader of events to come back no more (HTML Standard, "Server-sent events"). An empty stream would
+            // not: clients that hear nothing on it open one for what belongs to no request, in the place of the one they have.
+            Found::End => rescue::empty(StatusCode::NO_CONTENT),
+            Found::Nothing => rescue::invalid(
                 StatusCode::NOT_FOUND,
                 "the stream of this event is not kept any more; send the request again, or open a stream without Last-Event-ID",
             ),
@@ -228,7 +223,7 @@ pub(crate) async fn stream(sessions: &Sessions, endpoint: &Endpoint, headers: &H
     let missed = session.kept.close_unasked();
     let (outlet, inlet) = mpsc::channel(QUEUE);
     session.attach(outlet).await;
-    body::event_stream(session.kept.open_unasked(inlet, missed, is_primed(&session)))
+    body::event_stream(session.kept.open_unasked(inlet, missed))
 }
 
 /// Ends a session.

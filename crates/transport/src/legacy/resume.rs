@@ -4,6 +4,11 @@
 //! While nobody reads a stream, what is said on it is collected, so that neither the call waits for its client nor the client
 //! misses the answer. What is kept is bounded, per stream, per session and in all; beyond it the oldest events are forgotten.
 //!
+//! Clients since 2025-11-25 are told a place to come back to before anything else is said, and whenever they come back. So a
+//! connection that is cut loses nothing, however often that happens; and where `timeouts.stream` says so the gateway ends it
+//! itself, in words, and the client polls (SEP-1699). What an upstream does with its own connection is not passed on: that is
+//! its affair with the gateway, which comes back to it in the client's place.
+//!
 //! Source: 2025-03-26 to 2025-11-25 `basic/transports`, "Resumability and Redelivery".
 
 use std::collections::VecDeque;
@@ -16,6 +21,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant as Moment, sleep_until};
 use toolgate_protocol::sse;
 
 use super::session::Out;
@@ -25,6 +31,10 @@ use crate::body;
 const KEPT_FOR: Duration = Duration::from_secs(300);
 /// How long a client waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
+/// So long a call waits for a client that left rather than forget what it did not hear.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A client that can be told a place to come back to is told it after so long, rather than have nothing to come back to.
+const OPENED_AFTER: Duration = Duration::from_secs(1);
 /// Events that are kept of one stream, and their bytes; the newest is kept whatever its size.
 const MOST_EVENTS: usize = 64;
 const MOST_BYTES: usize = 256 << 10;
@@ -33,9 +43,24 @@ const MOST_STREAMS: usize = 32;
 /// Bytes that are kept of all sessions together.
 const MOST_IN_ALL: usize = 64 << 20;
 
-/// How many bytes may still be kept, over all sessions.
+/// What streams may take, over all sessions.
 #[derive(Clone)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub(crate) struct Room {
+    /// The bytes that may still be kept.
+    left: Arc<AtomicUsize>,
+    /// How long one connection may read a stream, if there is a limit.
+    life: Option<Duration>,
+}
+
+/// What the client of a stream knows of coming back.
+#[derive(Clone, Copy)]
+pub(crate) enum Manner {
+    /// An event has an id. Before the first one there is no place to come back to, and a stream that ends is over (before
+    /// 2025-11-25).
+    Plain,
+    /// An event without data says where the stream is; one that ends may go on (2025-11-25).
+    Primed,
+}
 
 /// The streams of one session.
 pub(crate) struct Kept {
@@ -43,7 +68,18 @@ pub(crate) struct Kept {
     /// The stream for what belongs to no request.
     unasked: Mutex<Option<Arc<Flow>>>,
     next: AtomicU64,
+    manner: Manner,
     room: Room,
+}
+
+/// What a client that comes back finds.
+pub(crate) enum Found<S> {
+    /// The rest of the stream.
+    Rest(S),
+    /// That it has heard everything.
+    End,
+    /// Nothing: the stream is not kept any more.
+    Nothing,
 }
 
 /// One stream, whether or not somebody reads it.
@@ -62,6 +98,8 @@ struct Said {
     /// Since when no client does.
     unread_since: Option<Instant>,
     inlet: Option<mpsc::Receiver<Out>>,
+    /// Whether a client can come back to it.
+    is_kept: bool,
     next: u64,
     events: VecDeque<Event>,
     bytes: usize,
@@ -79,8 +117,13 @@ struct Event {
 struct Reader {
     flow: Arc<Flow>,
     number: u64,
-    /// What is said again first.
+    /// What is no event, and comes first.
+    greeting: Option<Bytes>,
+    /// What is said again then.
     again: VecDeque<Bytes>,
+    /// When it is asked to come back later.
+    until: Option<Moment>,
+    has_left: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,52 +133,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 // === impl Room ===
 
 impl Room {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(MOST_IN_ALL)))
+    /// All of it. With `life`, clients that can come back are asked to after so long.
+    pub(crate) fn new(life: Option<Duration>) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(MOST_IN_ALL)), life }
     }
 
     /// No room: on a pipe there is nothing to come back to.
     pub(crate) fn none() -> Self {
-        Self(Arc::default())
+        Self { left: Arc::default(), life: None }
     }
 
     fn take(&self, bytes: usize) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 
     fn give_back(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn is_scarce(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < MOST_BYTES
     }
 }
 
 // === impl Kept ===
 
 impl Kept {
-    pub(crate) fn new(room: Room) -> Self {
-        Self { streams: Mutex::default(), unasked: Mutex::default(), next: AtomicU64::new(1), room }
+    pub(crate) fn new(manner: Manner, room: Room) -> Self {
+        Self { streams: Mutex::default(), unasked: Mutex::default(), next: AtomicU64::new(1), manner, room }
     }
 
-    /// Opens the stream of a request that has begun to be answered with `first`. With `primed`, the first event is one without
-    /// data, so that its client can come back before anything was said (2025-11-25).
+    /// How long an answer is waited for before a stream is opened for it.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.manner {
+            Manner::Plain => body::QUIET,
+            Manner::Primed => self.room.life.map_or(OPENED_AFTER, |life| life.min(OPENED_AFTER)),
+        }
+    }
+
+    /// Opens the stream of a request that has begun to be answered with `first`.
     pub(crate) fn open(
         &self,
         first: Option<Bytes>,
         inlet: mpsc::Receiver<Out>,
-        primed: bool,
     ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
-        let mut said = Said::new(inlet, self.room.clone());
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut again = VecDeque::new();
-        if primed {
-            again.push_back(primer(number));
-        }
-        again.push_back(match first {
-            Some(text) => said.say(number, text, true),
-            None => body::keep_alive(),
-        });
-        let flow = Flow::new(number, said);
-        self.keep(flow.clone());
-        read(Reader { number: 0, flow, again })
+        self.open_with(inlet, first.into_iter().collect())
     }
 
     /// Opens the stream for what belongs to no request. What its predecessor was told in vain comes first.
@@ -143,17 +185,40 @@ impl Kept {
         &self,
         inlet: mpsc::Receiver<Out>,
         missed: Vec<Bytes>,
-        primed: bool,
+    ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+        let reader = self.open_with(inlet, missed);
+        *lock(&self.unasked) = lock(&self.streams).back().cloned();
+        reader
+    }
+
+    fn open_with(
+        &self,
+        inlet: mpsc::Receiver<Out>,
+        first: Vec<Bytes>,
     ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
         let mut said = Said::new(inlet, self.room.clone());
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        // Something first, so that the client sees the stream open before there is anything to say.
-        let mut again = VecDeque::from([if primed { primer(number) } else { body::keep_alive() }]);
-        again.extend(missed.into_iter().map(|text| said.say(number, text, true)));
+        let again = first.into_iter().map(|text| said.say(number, text, true)).collect();
         let flow = Flow::new(number, said);
         self.keep(flow.clone());
-        *lock(&self.unasked) = Some(flow.clone());
-        read(Reader { number: 0, flow, again })
+        self.read(flow, 0, 0, again)
+    }
+
+    /// A new reader of a stream, whose client has heard all up to the event `heard`.
+    fn read(
+        &self,
+        flow: Arc<Flow>,
+        number: u64,
+        heard: u64,
+        again: VecDeque<Bytes>,
+    ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+        // Something first, so that the client sees the stream open before there is anything to say.
+        let (greeting, life) = match self.manner {
+            Manner::Plain => (body::keep_alive(), None),
+            Manner::Primed => (place(flow.number, heard), self.room.life),
+        };
+        let until = life.map(|life| Moment::now() + life);
+        read(Reader { flow, number, greeting: Some(greeting), again, until, has_left: false }, life)
     }
 
     /// Ends the stream for what belongs to no request, and gives what it was told while nobody read it.
@@ -171,10 +236,11 @@ impl Kept {
         missed
     }
 
-    /// Goes on with the stream of an event, after it. `None` where that is not kept any more.
-    pub(crate) fn resume(&self, last: &str) -> Option<impl stream::Stream<Item = Bytes> + Send + use<>> {
-        let (stream, seq) = read_id(last)?;
-        let flow = lock(&self.streams).iter().find(|flow| flow.number == stream).cloned()?;
+    /// Goes on with the stream of an event, after it.
+    pub(crate) fn resume(&self, last: &str) -> Found<impl stream::Stream<Item = Bytes> + Send + use<>> {
+        let Some((stream, seq)) = read_id(last) else { return Found::Nothing };
+        let flow = lock(&self.streams).iter().find(|flow| flow.number == stream).cloned();
+        let Some(flow) = flow else { return Found::Nothing };
         let (number, again) = {
             let mut said = flow.take_over();
             said.unread_since = None;
@@ -182,10 +248,13 @@ impl Kept {
                 event.given = true;
                 sse::encode_as(None, Some(&id(stream, event.seq)), &event.text)
             });
-            let again = missed.collect();
+            let again: VecDeque<Bytes> = missed.collect();
+            if again.is_empty() && said.is_over() {
+                return Found::End;
+            }
             (said.reader, again)
         };
-        Some(read(Reader { flow, number, again }))
+        Found::Rest(self.read(flow, number, seq, again))
     }
 
     /// Forgets streams to which nobody came back.
@@ -199,15 +268,17 @@ impl Kept {
         if streams.len() >= MOST_STREAMS {
             // One that is being read ends by itself; it only cannot be come back to.
             let unread = streams.iter().position(|flow| lock(&flow.said).unread_since.is_some()).unwrap_or(0);
-            streams.remove(unread);
+            if let Some(forgotten) = streams.remove(unread) {
+                lock(&forgotten.said).is_kept = false;
+            }
         }
         streams.push_back(flow);
     }
 }
 
 /// An event that only says where the stream is, and when to come back to it.
-fn primer(stream: u64) -> Bytes {
-    format!("id: {}\nretry: {}\ndata: \n\n", id(stream, 0), RETRY.as_millis()).into()
+fn place(stream: u64, seq: u64) -> Bytes {
+    format!("id: {}\nretry: {}\ndata: \n\n", id(stream, seq), RETRY.as_millis()).into()
 }
 
 fn id(stream: u64, seq: u64) -> String {
@@ -220,13 +291,28 @@ fn read_id(id: &str) -> Option<(u64, u64)> {
 }
 
 /// A stream as the body of an answer.
-fn read(reader: Reader) -> impl stream::Stream<Item = Bytes> + Send + use<> {
-    stream::unfold(reader, |mut reader| async {
-        if let Some(event) = reader.again.pop_front() {
-            return Some((event, reader));
+fn read(reader: Reader, life: Option<Duration>) -> impl stream::Stream<Item = Bytes> + Send + use<> {
+    stream::unfold(reader, move |mut reader| async move {
+        let first = reader.greeting.take().or_else(|| reader.again.pop_front());
+        if first.is_some() || reader.has_left {
+            return Some((first?, reader));
         }
-        let event = reader.flow.next(reader.number, true).await?;
-        Some((event, reader))
+        loop {
+            let Some((until, life)) = reader.until.zip(life) else {
+                let event = reader.flow.next(reader.number, true).await?;
+                return Some((event, reader));
+            };
+            tokio::select! {
+                event = reader.flow.next(reader.number, true) => return Some((event?, reader)),
+                () = sleep_until(until) => {
+                    if let Some(place) = reader.flow.place(reader.number) {
+                        reader.has_left = true;
+                        return Some((place, reader));
+                    }
+                    reader.until = Some(until + life);
+                }
+            }
+        }
     })
 }
 
@@ -258,6 +344,13 @@ impl Flow {
         }
     }
 
+    /// Where to come back to after all that was said, if this reader can.
+    fn place(&self, reader: u64) -> Option<Bytes> {
+        let said = lock(&self.said);
+        let can_come_back = said.reader == reader && said.is_kept && !said.room.is_scarce();
+        can_come_back.then(|| place(self.number, said.next - 1))
+    }
+
     fn poll_next(&self, reader: u64, given: bool, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut said = lock(&self.said);
         if said.reader != reader {
@@ -278,10 +371,34 @@ impl Flow {
 
     /// Listens in the place of a client that left, until it comes back or is given up.
     async fn collect(self: Arc<Self>, reader: u64) {
-        let collected = async { while self.next(reader, false).await.is_some() {} };
+        let left_at = Moment::now();
+        let collected = async {
+            loop {
+                self.until_there_is_room(reader, left_at + PATIENCE).await;
+                if self.next(reader, false).await.is_none() {
+                    return;
+                }
+            }
+        };
         if tokio::time::timeout(KEPT_FOR, collected).await.is_err() {
             // What the call still says is said in vain, as to any client that does not come back.
             lock(&self.said).inlet = None;
+        }
+    }
+
+    /// Waits while the next event would cost one that the client has not heard, but no longer than `until`.
+    async fn until_there_is_room(&self, reader: u64, until: Moment) {
+        let mut taken_over = std::pin::pin!(self.taken_over.notified());
+        taken_over.as_mut().enable();
+        let is_full = {
+            let said = lock(&self.said);
+            said.reader == reader && said.is_full() && said.events.front().is_some_and(|event| !event.given)
+        };
+        if is_full {
+            tokio::select! {
+                () = taken_over => {}
+                () = sleep_until(until) => {}
+            }
         }
     }
 }
@@ -290,7 +407,17 @@ impl Flow {
 
 impl Said {
     fn new(inlet: mpsc::Receiver<Out>, room: Room) -> Self {
-        Self { reader: 0, unread_since: None, inlet: Some(inlet), next: 1, events: VecDeque::new(), bytes: 0, room }
+        let events = VecDeque::new();
+        Self { reader: 0, unread_since: None, inlet: Some(inlet), is_kept: true, next: 1, events, bytes: 0, room }
+    }
+
+    /// Whether no more will be said than is kept.
+    fn is_over(&self) -> bool {
+        self.inlet.as_ref().is_none_or(|inlet| inlet.is_closed() && inlet.is_empty())
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES / 2
     }
 
     /// Keeps one more event, and gives it as it is written.

@@ -14,7 +14,7 @@ use toolgate_identity::Presented;
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Id, Json, Outcome, Revision};
 
-use super::resume::{Kept, Room};
+use super::resume::{Kept, Manner, Room};
 use super::roots::RootsAsked;
 
 /// Messages that wait for a client without an open stream; the oldest are dropped beyond it.
@@ -49,7 +49,7 @@ pub(crate) struct Session {
     /// Its name and version, likewise.
     pub(crate) client_info: Option<Json>,
     level: Mutex<Level>,
-    asked: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
+    asked: Mutex<Asked>,
     next_ask: AtomicU64,
     running: Mutex<HashMap<Id, oneshot::Sender<()>>>,
     watches: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
@@ -60,6 +60,14 @@ pub(crate) struct Session {
     /// Its streams, for a client that comes back to one.
     pub(crate) kept: Kept,
     last_used: Mutex<Instant>,
+}
+
+/// The questions to a client that it has not answered.
+#[derive(Default)]
+struct Asked {
+    open: HashMap<u64, oneshot::Sender<Outcome>>,
+    /// Whether no more answers can come.
+    is_over: bool,
 }
 
 /// The stream for what belongs to no request, or what waits for one to be opened.
@@ -98,6 +106,8 @@ impl Session {
         let id = random_id();
         // What came over one pipe is one conversation already.
         let conversation = presented.conversation.clone().unwrap_or_else(|| id.as_str().into());
+        // Clients before would try to read an event without data as a message.
+        let manner = if revision >= Revision::V2025_11_25 { Manner::Primed } else { Manner::Plain };
         Arc::new(Self {
             gateway,
             presented: Presented { conversation: Some(conversation), ..presented },
@@ -115,7 +125,7 @@ impl Session {
             unasked: Mutex::default(),
             pages: Mutex::default(),
             roots: RootsAsked::default(),
-            kept: Kept::new(room),
+            kept: Kept::new(manner, room),
             last_used: Mutex::new(Instant::now()),
         })
     }
@@ -173,22 +183,30 @@ impl Session {
         self.roots.give_up();
     }
 
-    /// A new question to the client: its id, and where its answer will come.
-    pub(crate) fn expect_answer(&self) -> (u64, oneshot::Receiver<Outcome>) {
+    /// A new question to the client: its id, and where its answer will come. `None` when none can come any more.
+    pub(crate) fn expect_answer(&self) -> Option<(u64, oneshot::Receiver<Outcome>)> {
         let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        lock(&self.asked).insert(id, answer);
-        (id, answered)
+        let mut asked = lock(&self.asked);
+        (!asked.is_over).then(|| {
+            asked.open.insert(id, answer);
+            (id, answered)
+        })
     }
 
     /// The question is no longer waited for.
     pub(crate) fn forget_answer(&self, id: u64) {
-        lock(&self.asked).remove(&id);
+        lock(&self.asked).open.remove(&id);
+    }
+
+    /// The client will answer nothing more, though it may still listen.
+    pub(crate) fn answers_no_more(&self) {
+        *lock(&self.asked) = Asked { open: HashMap::new(), is_over: true };
     }
 
     /// The client answers a question. Answers to nothing are dropped.
     pub(crate) fn answered(&self, id: &Id, outcome: Outcome) {
-        match id.as_u64().and_then(|id| lock(&self.asked).remove(&id)) {
+        match id.as_u64().and_then(|id| lock(&self.asked).open.remove(&id)) {
             Some(answer) => drop(answer.send(outcome)),
             None => tracing::debug!(%id, "an answer to no question"),
         }
@@ -290,8 +308,8 @@ pub(crate) fn random_id() -> String {
 
 impl Sessions {
     /// At most `most` sessions; one unused for longer than `idle` may be ended.
-    pub(crate) fn new(most: usize, idle: Duration) -> Self {
-        Self { by_id: Mutex::default(), room: Room::new(), most, idle }
+    pub(crate) fn new(most: usize, idle: Duration, room: Room) -> Self {
+        Self { by_id: Mutex::default(), room, most, idle }
     }
 
     /// Keeps a session. When there are too many, the idle ones go; false when that does not help.
