@@ -48,9 +48,24 @@ pub fn legal(name: &str) -> String {
     format!("{head}_{mark}")
 }
 
+/// How the pages of tools begin (MCP Apps); hosts refuse a page whose URI does not.
+const PAGE: &str = "ui://";
+
 /// The URI under which a resource is offered when an earlier upstream already offers one of that URI.
 pub fn prefixed_uri(upstream: &UpstreamName, native: &str) -> String {
-    format!("toolgate+{upstream}:{native}")
+    match native.strip_prefix(PAGE) {
+        Some(rest) => format!("{PAGE}toolgate+{upstream}/{rest}"),
+        None => format!("toolgate+{upstream}:{native}"),
+    }
+}
+
+/// The upstream's own URI of what [`prefixed_uri`] made; `None` where it made no such thing.
+pub fn native_uri(upstream: &UpstreamName, public: &str) -> Option<String> {
+    let page = |rest: &str| Some(format!("{PAGE}{}", rest.strip_prefix(&format!("toolgate+{upstream}/"))?));
+    match public.strip_prefix(PAGE) {
+        Some(rest) => page(rest),
+        None => public.strip_prefix(&format!("toolgate+{upstream}:")).map(str::to_owned),
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +79,20 @@ mod tests {
     #[test]
     fn a_legal_name_is_prefixed_and_nothing_else() {
         assert_eq!(prefixed(&upstream(), "read-file_2"), "files__read-file_2");
+    }
+
+    #[test]
+    fn a_moved_uri_leads_back_and_a_page_stays_one() {
+        for (native, public) in [
+            ("doc://a/b?c", "toolgate+files:doc://a/b?c"),
+            ("ui://app/main.html", "ui://toolgate+files/app/main.html"),
+            ("ui://page", "ui://toolgate+files/page"),
+        ] {
+            assert_eq!(prefixed_uri(&upstream(), native), public);
+            assert_eq!(native_uri(&upstream(), public).as_deref(), Some(native));
+            assert_eq!(native_uri(&upstream(), native), None);
+        }
+        assert_eq!(native_uri(&upstream(), "ui://toolgate+filesystem/page"), None);
     }
 
     #[test]

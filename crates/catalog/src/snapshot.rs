@@ -145,8 +145,8 @@ impl Snapshot {
             native: native.into(),
         };
         for (upstream, _) in &self.offers {
-            if let Some(native) = uri.strip_prefix(&naming::prefixed_uri(upstream, "")) {
-                return Some(own(upstream, native));
+            if let Some(native) = naming::native_uri(upstream, uri) {
+                return Some(own(upstream, &native));
             }
         }
         if let Some(owner) = self.pages.owner(uri) {

@@ -94,8 +94,8 @@ mod tests {
         let mut pages = Pages::default();
         assert_eq!(&*pages.add(&tool("a"), "ui://x", false), "ui://x");
         assert_eq!(&*pages.add(&tool("a"), "ui://x", false), "ui://x");
-        assert_eq!(&*pages.add(&tool("b"), "ui://x", false), "toolgate+b:ui://x");
-        assert_eq!(&*pages.add(&tool("b"), "ui://y", true), "toolgate+b:ui://y");
+        assert_eq!(&*pages.add(&tool("b"), "ui://x", false), "ui://toolgate+b/x");
+        assert_eq!(&*pages.add(&tool("b"), "ui://y", true), "ui://toolgate+b/y");
         assert_eq!(pages.owner("ui://x").unwrap().as_str(), "a");
     }
 }

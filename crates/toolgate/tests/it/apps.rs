@@ -35,6 +35,7 @@ async fn page_of(client: &Client, tool: &str) -> Value {
     let meta = &found["_meta"];
     let uri = &meta["ui"]["resourceUri"];
     assert_eq!(meta["ui/resourceUri"], *uri, "both forms say the same");
+    assert!(uri.as_str().unwrap().starts_with("ui://"), "hosts refuse any other: {uri}");
     assert_eq!((&meta["vendor"], &meta["ui"]["visibility"]), (&json!(1.0), &json!(["model", "app"])));
     let read = client.request("resources/read", json!({"uri": uri})).await.unwrap();
     assert_eq!(read["contents"][0]["uri"], *uri, "under the URI that it was asked for by");
