@@ -13,6 +13,7 @@ mod commands_search;
 mod documented;
 mod hanging;
 mod healing;
+mod in_the_wild;
 mod isolation;
 mod leaving;
 mod lists;

@@ -214,11 +214,11 @@ impl Kept {
     ) -> impl stream::Stream<Item = Bytes> + Send + use<> {
         // Something first, so that the client sees the stream open before there is anything to say.
         let (greeting, life) = match self.manner {
-            Manner::Plain => (body::keep_alive(), None),
-            Manner::Primed => (place(flow.number, heard), self.room.life),
+            Manner::Plain => (again.is_empty().then(body::keep_alive), None),
+            Manner::Primed => (Some(place(flow.number, heard)), self.room.life),
         };
         let until = life.map(|life| Moment::now() + life);
-        read(Reader { flow, number, greeting: Some(greeting), again, until, has_left: false }, life)
+        read(Reader { flow, number, greeting, again, until, has_left: false }, life)
     }
 
     /// Ends the stream for what belongs to no request, and gives what it was told while nobody read it.
