@@ -121,6 +121,14 @@ const CLIENTS: &[Client] = &[
         ..BASE
     },
     Client {
+        // hosts that have stdio only reach servers through it
+        name: "mcp-remote",
+        program: Program::Node("typescript_v1.mjs"),
+        options: &["--transport", "mcp-remote"],
+        era: "legacy",
+        ..BASE
+    },
+    Client {
         name: "typescript-sdk-v2-legacy",
         program: Program::Node("typescript_v2.mjs"),
         options: &["--era", "legacy"],
@@ -205,6 +213,7 @@ impl Launch {
         command.arg(if client.uses_sse() { &endpoints.sse } else { &endpoints.mcp }).arg("--plan").arg(&file);
         command.args(client.direct_options.filter(|_| direct).unwrap_or(client.options));
         // bytecode beside the scripts would be litter in the repository
+        command.env("MCP_REMOTE_CONFIG_DIR", folder);
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_COLOR", "1").env("OPENAI_AGENTS_DISABLE_TRACING", "1");
         Ok(Self { name: client.name, command, log: folder.join(format!("{}.document.json", client.name)) })
     }

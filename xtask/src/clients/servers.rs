@@ -185,6 +185,8 @@ impl Gateway {
 /// The config that puts toolgate in front of every server over every transport.
 ///
 /// Over HTTP+SSE a question of the server names no call, and all clients are one caller here, so that calls there are kept apart.
+/// The Python server, which speaks both eras, is held to the modern one; the others speak the legacy one only. So which eras a
+/// call crosses does not depend on how fast a probe was answered.
 fn configuration(fixtures: &Fixtures, listening: &Listening, places: &Places) -> String {
     let stdio = |server| command(server, fixtures, places, "run").yaml();
     format!(
@@ -194,7 +196,7 @@ fn configuration(fixtures: &Fixtures, listening: &Listening, places: &Places) ->
          \x20 everything-sse:\n    url: {}\n    transport: sse\n    isolation: call\n\
          \x20 memory:\n{}\
          \x20 files:\n{}\
-         \x20 python:\n{}",
+         \x20 python:\n{}    era: modern\n",
         stdio(Server::Everything),
         listening.http,
         listening.sse,
