@@ -1,9 +1,9 @@
 //! Legacy clients that lose a stream and come back to it: what was said meanwhile, and what got lost on the way, is said again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use toolgate_testkit::client::text_of;
 use toolgate_testkit::{Call, Client, EVERY_WAY, Era, Exchange, Gate, Script, Upstream};
 
@@ -167,9 +167,9 @@ async fn a_call_that_says_nothing_has_a_place_to_come_back_to_soon() {
     assert_eq!(text_of(&client.resume(&id, &last).await.outcome().await.unwrap()), "done");
 }
 
-/// All there is to read of a call, by a client that comes back whenever its connection is closed; the word is given once it had
-/// to come back with nothing new.
-async fn polled(client: &Client, call: Value, word: &Notify) -> (usize, Vec<Value>) {
+/// All there is to read of a call, by a client that comes back whenever its connection is closed; `go_on` is told once it had to
+/// come back with nothing new.
+async fn polled(client: &Client, call: Value, go_on: impl Fn()) -> (usize, Vec<Value>) {
     let (_, request, message) = client.request_for("tools/call", call);
     let mut page = client.fetch(request.body(http_body_util::Full::from(message.to_string())).unwrap()).await;
     let (mut connections, mut messages) = (1, Vec::new());
@@ -186,7 +186,7 @@ async fn polled(client: &Client, call: Value, word: &Notify) -> (usize, Vec<Valu
         let farewell = format!("id: {last}\nretry: 1000\ndata: \n\n");
         assert!(page.text.ends_with(&farewell), "when to come back is told last: {}", page.text);
         if connections == 2 {
-            word.notify_one();
+            go_on();
         }
         page = client.fetch(client.coming_back(&last)).await;
         connections += 1;
@@ -206,7 +206,7 @@ async fn a_connection_that_lasted_is_closed_for_its_client_to_come_back() {
         let mut untouched = old.start("tools/call", call("other__slow")).await;
         assert_eq!(progress(&mut untouched).await, 1);
 
-        let (connections, messages) = polled(&gate.legacy().await, call("up__slow"), &word).await;
+        let (connections, messages) = polled(&gate.legacy().await, call("up__slow"), || word.notify_one()).await;
         assert!(connections > 2, "{connections}");
         let steps: Vec<&Value> = messages.iter().map(|message| &message["params"]["progress"]).collect();
         assert_eq!(steps, [&json!(1), &json!(2), &Value::Null], "{era:?} {way:?}: {messages:?}");
@@ -216,6 +216,36 @@ async fn a_connection_that_lasted_is_closed_for_its_client_to_come_back() {
         other_word.notify_one();
         assert_eq!(text_of(&untouched.outcome().await.unwrap()), "done");
     }
+}
+
+/// A session keeps 32 streams. Those beyond are not closed, since their clients could not come back.
+#[tokio::test]
+async fn of_more_streams_than_are_kept_none_is_lost() {
+    const CALLS: usize = 40;
+    let word = Arc::new(Semaphore::new(0));
+    let go_on = word.clone();
+    let slow = move |call: Call| {
+        let go_on = go_on.clone();
+        async move {
+            call.progress(1, 2);
+            go_on.acquire().await.unwrap().forget();
+            call.progress(2, 2);
+            call.text("done");
+        }
+    };
+    let upstream = Script::legacy().tool("slow", slow).over_http().await;
+    let gate = Gate::of("up", &upstream).config("timeouts: {stream: 30ms}").start().await;
+    let client = gate.legacy().await;
+    let told = Once::new();
+    let go_on = || told.call_once(|| word.add_permits(CALLS));
+    let calls = (0..CALLS).map(async |nth| {
+        let call = json!({"name": "up__slow", "arguments": {}, "_meta": {"progressToken": nth}});
+        let (_, messages) = polled(&client, call, go_on).await;
+        let steps: Vec<&Value> = messages.iter().map(|message| &message["params"]["progress"]).collect();
+        assert_eq!(steps, [&json!(1), &json!(2), &Value::Null], "{messages:?}");
+    });
+    futures_util::future::join_all(calls).await;
+    assert_eq!(upstream.count("tools/call slow"), CALLS);
 }
 
 #[tokio::test]

@@ -266,9 +266,8 @@ impl Kept {
     fn keep(&self, flow: Arc<Flow>) {
         let mut streams = lock(&self.streams);
         if streams.len() >= MOST_STREAMS {
-            // One that is being read ends by itself; it only cannot be come back to.
-            let unread = streams.iter().position(|flow| lock(&flow.said).unread_since.is_some()).unwrap_or(0);
-            if let Some(forgotten) = streams.remove(unread) {
+            let least = (0..streams.len()).min_by_key(|&at| lock(&streams[at].said).worth());
+            if let Some(forgotten) = least.and_then(|at| streams.remove(at)) {
                 lock(&forgotten.said).is_kept = false;
             }
         }
@@ -414,6 +413,17 @@ impl Said {
     /// Whether no more will be said than is kept.
     fn is_over(&self) -> bool {
         self.inlet.as_ref().is_none_or(|inlet| inlet.is_closed() && inlet.is_empty())
+    }
+
+    /// How much would be lost with it: least with one that was heard to its end, most with one whose client may be on its way
+    /// back. One that is being read ends by itself; it only cannot be come back to.
+    fn worth(&self) -> u8 {
+        match self.unread_since {
+            Some(_) if self.is_over() && self.events.iter().all(|event| event.given) => 0,
+            Some(since) if since.elapsed() > PATIENCE => 1,
+            None => 2,
+            Some(_) => 3,
+        }
     }
 
     fn is_full(&self) -> bool {
