@@ -62,12 +62,17 @@ async fn the_end_of_an_sse_stream_ends_its_calls_upstream() {
 
 #[tokio::test]
 async fn the_end_of_an_sse_stream_in_mid_question_frees_the_upstream() {
-    let upstream = waiting(Era::Legacy).over_stdio().await;
+    // It does not end with the answer that is given in the client's place, so that it must be cancelled.
+    let insist = async |call: Call| {
+        call.ask(ELICIT, json!({"message": "who?", "requestedSchema": {"type": "object", "properties": {}}})).await;
+        call.hang().await;
+    };
+    let upstream = Script::legacy().tool("insist", insist).over_stdio().await;
     let gate = Gate::of("up", &upstream).start().await;
     let mut client = shake_hands(LineClient::over_sse(gate.url(), Era::Legacy).await).await;
-    client.start("tools/call", call("up__ask")).await;
+    client.start("tools/call", call("up__insist")).await;
     client.next_where(|message| message["method"] == ELICIT).await;
-    let running = upstream.heard("tools/call ask").await;
+    let running = upstream.heard("tools/call insist").await;
     drop(client);
     upstream.gave_up(&running.id).await;
 }
