@@ -62,7 +62,8 @@ impl Settings {
             let crate::Limits { request, depth, batch, sessions, in_flight, parked, parked_per_caller, .. } = *limits;
             (request, depth, batch, sessions, in_flight, parked, parked_per_caller)
         };
-        let waits = |settings: &Self| (settings.timeouts.session_idle, settings.timeouts.shutdown);
+        let waits =
+            |settings: &Self| (settings.timeouts.session_idle, settings.timeouts.stream, settings.timeouts.shutdown);
         let edge_differs = at_the_edge(limits) != at_the_edge(then) || waits(self) != waits(next);
         [
             ("names", self.names != next.names, false),

@@ -71,6 +71,13 @@ impl Conversation {
         }
     }
 
+    /// The client is gone, and with it whoever could be asked out of turn.
+    pub(crate) fn has_left(&self) {
+        if let Some(session) = self.session.get() {
+            session.cancel_all();
+        }
+    }
+
     async fn take(&self, text: Bytes) {
         if text.starts_with(b"[") {
             return self.accept_batch(text).await;

@@ -63,7 +63,10 @@ pub(crate) fn open(
     let endpoint: Bytes = sse::encode_as(Some("endpoint"), None, format!("{post_to}?sessionId={id}").as_bytes());
     let forget = {
         let streams = streams.clone();
-        OnDrop::new(move || drop(streams.lock().remove(&id)))
+        OnDrop::new(move || {
+            let left = streams.lock().remove(&id);
+            left.inspect(|conversation| conversation.has_left());
+        })
     };
     let messages = events(inlet).map(move |event| {
         // The stream owns the way to forget it: when the client leaves, the stream is dropped, and with it the conversation.
