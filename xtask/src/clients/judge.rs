@@ -291,7 +291,7 @@ impl Judge<'_> {
     /// with nothing in between as well: the TypeScript ones look at the answer of what they have read before the steps, which
     /// on a busy machine may be more than one; for the others it is the last step of server-everything, always sent so.
     fn least(&self, server: Server, steps: usize) -> usize {
-        if self.client.is_on_typescript_sdk() {
+        if self.client.name.starts_with("typescript-sdk") {
             return 1;
         }
         if server == Server::Everything { steps.saturating_sub(1) } else { steps }

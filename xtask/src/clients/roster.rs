@@ -126,6 +126,8 @@ const CLIENTS: &[Client] = &[
         program: Program::Node("typescript_v1.mjs"),
         options: &["--transport", "mcp-remote"],
         era: "legacy",
+        // two SDKs in a row that drop steps read together with the answer: on a busy machine that may be all
+        progress: Progress::Hidden,
         ..BASE
     },
     Client {
@@ -177,11 +179,6 @@ pub(super) fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Client>> {
 // === impl Client ===
 
 impl Client {
-    /// Whether one of the official TypeScript SDKs is what hands over progress.
-    pub(super) fn is_on_typescript_sdk(&self) -> bool {
-        matches!(self.program, Program::Node("typescript_v1.mjs" | "typescript_v2.mjs"))
-    }
-
     fn uses_sse(&self) -> bool {
         self.options.contains(&"sse")
     }
