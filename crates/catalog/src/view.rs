@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
 use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Subject, UpstreamName};
 
 use crate::catalog::Inner;
+use crate::cursor::BadCursor;
 use crate::entry::Entry;
 use crate::moment::{Moment, Space};
 use crate::namespace::Showing;
@@ -76,11 +75,6 @@ pub struct About {
     pub instructions: Option<String>,
 }
 
-/// The cursor is not one of ours.
-#[derive(Debug, Default, thiserror::Error)]
-#[error("the cursor is not one that this list gave out")]
-pub struct BadCursor(());
-
 /// No such entry, as far as this caller is told.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown {kind}: {name}{}", down.as_ref().map(|(upstream, error)| format!(" (upstream `{upstream}` is not up: {error})")).unwrap_or_default())]
@@ -132,15 +126,18 @@ impl View {
 
     /// One page of the entries of `kind` that the caller may see.
     pub fn list(&self, kind: Kind, cursor: Option<&Json>) -> Result<Page, BadCursor> {
+        let shelved = self.snapshot.of(kind);
         let start = match cursor {
             None => 0,
-            Some(cursor) => read_cursor(kind, cursor).ok_or(BadCursor(()))?,
+            Some(cursor) => self.inner.handles.open_cursor(kind, &self.caller, cursor, shelved)?,
         };
-        let entries = &self.snapshot.of(kind).entries;
-        let mut seen = entries.iter().filter(|entry| self.may_see(&entry.subject)).skip(start);
+        let mut seen = shelved.entries[start..].iter().filter(|entry| self.may_see(&entry.subject));
         let page_size = self.moment.config.page_size;
-        let definitions = Json::array_of(seen.by_ref().take(page_size).map(|entry| &entry.definition));
-        let next = seen.next().map(|_| write_cursor(kind, start + page_size));
+        let mut last = None;
+        let of_page = seen.by_ref().take(page_size).inspect(|entry| last = Some(*entry));
+        let definitions = Json::array_of(of_page.map(|entry| &entry.definition));
+        let (more, handles) = (seen.next().is_some(), &self.inner.handles);
+        let next = last.filter(|_| more).and_then(|last| handles.seal_cursor(kind, &self.caller, last));
         let ttls = self.snapshot.offers.iter().flat_map(|(_, offer)| offer).filter_map(|offer| offer.list(kind).ttl);
         Ok(Page {
             definitions,
@@ -404,14 +401,4 @@ fn asked_for(method: &Method, params: &Object) -> Result<(Kind, String), NotFoun
         other => return Err(NotFound { kind: Kind::Tool, name: other.to_string(), down: None }),
     };
     name.map(|name| (kind, name)).ok_or(NotFound { kind, name: "(no name was given)".into(), down: None })
-}
-
-fn write_cursor(kind: Kind, at: usize) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{at}", kind.list_member()))
-}
-
-fn read_cursor(kind: Kind, cursor: &Json) -> Option<usize> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor.as_string()?).ok()?).ok()?;
-    let (list, at) = text.split_once(':')?;
-    (list == kind.list_member()).then(|| at.parse().ok()).flatten()
 }

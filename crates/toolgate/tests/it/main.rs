@@ -7,6 +7,7 @@
 
 mod apps;
 mod bad_input;
+mod callers;
 mod calls;
 mod commands;
 mod commands_search;
@@ -19,6 +20,7 @@ mod live;
 mod many;
 mod matrix;
 mod namespaces;
+mod paging;
 mod pipes;
 mod presentation;
 mod questions;
