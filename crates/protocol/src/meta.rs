@@ -149,6 +149,12 @@ pub fn is_per_hop(key: &str) -> bool {
     key.starts_with("io.modelcontextprotocol/") && key != "io.modelcontextprotocol/related-task"
 }
 
+/// Whether the client of a request with these parameters declares an extension.
+pub fn declares(params: &Object, extension: &str) -> bool {
+    let extensions = || params.child("_meta")?.child(CAPABILITIES)?.child("extensions");
+    extensions().is_some_and(|extensions| extensions.get(extension).is_some())
+}
+
 /// Changes `params._meta`, creating it where it is missing and leaving it out where it ends up empty.
 pub fn edit(params: &mut Object, change: impl FnOnce(&mut Object)) {
     let mut meta = params.child("_meta").unwrap_or_default();

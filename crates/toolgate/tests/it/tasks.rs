@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use toolgate_testkit::client::text_of;
-use toolgate_testkit::{Answer, Call, Client, Era, Gate, Script, Way};
+use toolgate_testkit::{Answer, Call, Client, Era, Exchange, Gate, Script, Way};
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 const RESULT: &str =
@@ -250,4 +250,128 @@ async fn a_legacy_tool_that_runs_as_a_task_only_is_a_tool_like_any_other() {
             assert_eq!(upstream.count("tasks/cancel"), 0);
         }
     }
+}
+
+/// Listens to tasks; gives the stream and what was agreed on.
+async fn listen(client: &Client, ids: Value) -> (Exchange, Value) {
+    let wanted = json!({"notifications": {"taskIds": ids}});
+    let mut exchange = client.start("subscriptions/listen", wanted).await;
+    let mut acknowledged = exchange.expect_next().await;
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    (exchange, acknowledged["params"]["notifications"].take())
+}
+
+#[tokio::test]
+async fn who_listens_to_a_task_is_told_what_becomes_of_it() {
+    for way in [Way::Http, Way::Stdio] {
+        let upstream = baker().over(way).await;
+        let gate = Gate::of("bakery", &upstream).start().await.settled().await;
+        let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+        let id = client.call("bakery__bake", json!({})).await.unwrap()["taskId"].clone();
+        let (mut exchange, agreed) = listen(&client, json!([id, "made up", id])).await;
+        assert_eq!(agreed, json!({"taskIds": [id]}), "what is no task is left out");
+        let mut told = async || exchange.notification("notifications/tasks").await["params"].take();
+        let working = told().await;
+        assert_eq!((&working["status"], &working["taskId"]), (&json!("working"), &id));
+        assert!(working["_meta"]["io.modelcontextprotocol/subscriptionId"].is_number(), "{working}");
+        let asking = told().await;
+        assert_eq!((&asking["status"], &asking["taskId"]), (&json!("input_required"), &id), "and only once");
+        assert_eq!(asking["inputRequests"]["crust"]["params"]["message"], "Which crust?");
+        let answers = json!({"crust": {"action": "accept", "content": {"crust": "thick"}}});
+        client.request("tasks/update", json!({"taskId": id, "inputResponses": answers})).await.unwrap();
+        let done = told().await;
+        assert_eq!((&done["status"], &done["resultType"]), (&json!("completed"), &Value::Null));
+        assert_eq!(done["result"], serde_json::from_str::<Value>(RESULT).unwrap());
+
+        // One that has ended is told once.
+        let (mut late, _) = listen(&client, json!([id])).await;
+        assert_eq!(late.notification("notifications/tasks").await["params"]["status"], "completed");
+        gate.gateway().close_listens();
+        assert_eq!(late.outcome().await.unwrap()["resultType"], "complete");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_task_of_the_client_cannot_be_listened_to() {
+    let upstream = baker().over_http().await;
+    let gate = Gate::of("bakery", &upstream).start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    for (ids, words) in [
+        (json!("one"), "must be a list of ids of tasks"),
+        (json!([7]), "must be a list of ids of tasks"),
+        (
+            json!((0..101).map(|nth| nth.to_string()).collect::<Vec<_>>()),
+            "at most 100 tasks can be listened to at once",
+        ),
+    ] {
+        let wanted = json!({"notifications": {"taskIds": ids}});
+        let fault = client.request("subscriptions/listen", wanted).await.unwrap_err();
+        assert_eq!((fault.status, fault.code), (200, -32602), "{fault:?}");
+        assert!(fault.message.contains(words), "{fault:?}");
+    }
+    let (_, agreed) = listen(&client, json!(["bakery.oven 1", "oven 1", ""])).await;
+    assert_eq!(agreed, json!({}));
+    let wanted = json!({"notifications": {"taskIds": ["x"]}});
+    let fault = Client::of(gate.url(), Era::Modern).request("subscriptions/listen", wanted).await.unwrap_err();
+    assert_eq!((fault.status, fault.code), (400, -32021), "{fault:?}");
+    assert_eq!(fault.data["requiredCapabilities"]["extensions"][TASKS], json!({}));
+    assert_eq!(upstream.count("tasks/get"), 0);
+}
+
+/// A server whose task is always at work; from the third look on it takes its time.
+fn thinker() -> Script {
+    let task = || {
+        json!({
+            "taskId": "t", "status": "working", "createdAt": "2026-07-28T00:00:00Z",
+            "lastUpdatedAt": "2026-07-28T00:00:00Z", "ttlMs": null, "pollIntervalMs": 20,
+        })
+    };
+    let looks = Arc::new(AtomicU64::new(0));
+    Script::modern()
+        .capabilities(json!({"tools": {}, "extensions": {TASKS: {}}}))
+        .tool("think", move |call: Call| async move {
+            let mut created = task();
+            created["resultType"] = "task".into();
+            call.answer(created);
+        })
+        .on("tasks/get", move |call: Call| {
+            let look = looks.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let mut task = task();
+                task["statusMessage"] = look.to_string().into();
+                match look {
+                    2 => call.hang().await,
+                    _ => call.answer(task),
+                }
+            }
+        })
+}
+
+#[tokio::test]
+async fn nobody_looks_at_a_task_once_its_listener_has_left() {
+    let upstream = thinker().over_http().await;
+    let gate = Gate::of("up", &upstream).start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    let id = client.call("up__think", json!({})).await.unwrap()["taskId"].clone();
+    let (exchange, _) = listen(&client, json!([id])).await;
+    let third = upstream.heard_times("tasks/get", 3).await;
+    drop(exchange);
+    upstream.gave_up(&third.id).await;
+    assert_eq!(upstream.count("tasks/get"), 3);
+}
+
+#[tokio::test]
+async fn a_task_is_told_of_again_when_its_server_is_back() {
+    let upstream = thinker().over_http().await;
+    let gate = Gate::of("up", &upstream).config("restart: {first_wait: 10ms}").start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    let id = client.call("up__think", json!({})).await.unwrap()["taskId"].clone();
+    let (mut exchange, _) = listen(&client, json!([id])).await;
+    let mut told = async || exchange.notification("notifications/tasks").await["params"]["statusMessage"].take();
+    assert_eq!((told().await, told().await), (json!("0"), json!("1")));
+    // The third look never gets an answer: the server ends in the middle of it.
+    upstream.heard_times("tasks/get", 3).await;
+    upstream.go_down().await;
+    upstream.come_up().await;
+    assert_ne!(told().await, json!("2"));
 }
