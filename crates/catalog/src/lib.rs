@@ -8,6 +8,7 @@ mod catalog;
 mod change;
 mod cursor;
 mod entry;
+mod extension;
 mod finder;
 mod handle;
 mod moment;

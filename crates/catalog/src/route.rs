@@ -124,7 +124,7 @@ impl Route {
             let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
             let longest = upstream.limits().parked_for;
             let is_parked = |handle: &str| upstream.has_parked(handle).then_some(longest);
-            let result = handles.seal_task(&subject, &caller, handles.seal(owner, outcome?, is_parked));
+            let result = handles.seal_task(&subject, &caller, &with, handles.seal(owner, outcome?, is_parked))?;
             Ok(match asked_uri.filter(|uri| **uri != *subject.native) {
                 Some(public) => under_public_uri(result, &subject.native, &public),
                 None => result,

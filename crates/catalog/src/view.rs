@@ -13,6 +13,7 @@ use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Subject, UpstreamN
 use crate::catalog::Inner;
 use crate::cursor::BadCursor;
 use crate::entry::Entry;
+use crate::extension;
 use crate::moment::{Moment, Space};
 use crate::namespace::Showing;
 use crate::naming::{self, Naming};
@@ -314,14 +315,7 @@ impl View {
             .with("resources", Json::literal(r#"{"subscribe":true,"listChanged":true}"#))
             .with("completions", Json::literal("{}"))
             .with("logging", Json::literal("{}"));
-        let mut extensions = Object::new();
-        for offer in self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_ref()) {
-            for extension in kept_capabilities(offer).child("extensions").iter().flat_map(Object::members) {
-                if extensions.get(extension.name()).is_none() {
-                    extensions.set(extension.name(), extension.value.clone());
-                }
-            }
-        }
+        let extensions = extension::of_all(self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_deref()));
         if !extensions.is_empty() {
             capabilities.set("extensions", extensions.to_json());
         }

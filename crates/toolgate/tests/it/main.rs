@@ -12,6 +12,7 @@ mod calls;
 mod commands;
 mod commands_search;
 mod documented;
+mod extensions;
 mod hanging;
 mod healing;
 mod isolation;
