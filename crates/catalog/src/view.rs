@@ -74,6 +74,8 @@ pub struct About {
     pub capabilities: Object,
     /// How it is to be used.
     pub instructions: Option<String>,
+    /// Whether some tools run as a task where their client asks for it.
+    pub tasks_on_request: bool,
 }
 
 /// No such entry, as far as this caller is told.
@@ -285,11 +287,13 @@ impl View {
                 server_info: offer.server_info.clone(),
                 capabilities: kept_capabilities(offer),
                 instructions: self.own_instructions().or_else(|| offer.instructions.clone()),
+                tasks_on_request: extension::runs_tasks_on_request(offer),
             },
             None => About {
                 server_info: own_info(),
                 capabilities: self.joint_capabilities(),
                 instructions: self.own_instructions().or_else(|| self.joint_instructions()),
+                tasks_on_request: self.offers().any(extension::runs_tasks_on_request),
             },
         }
     }
@@ -315,7 +319,7 @@ impl View {
             .with("resources", Json::literal(r#"{"subscribe":true,"listChanged":true}"#))
             .with("completions", Json::literal("{}"))
             .with("logging", Json::literal("{}"));
-        let extensions = extension::of_all(self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_deref()));
+        let extensions = extension::of_all(self.offers());
         if !extensions.is_empty() {
             capabilities.set("extensions", extensions.to_json());
         }
@@ -325,6 +329,10 @@ impl View {
     /// What the operator says instead of the upstreams.
     pub fn own_instructions(&self) -> Option<String> {
         self.space.namespace.instructions.clone()
+    }
+
+    fn offers(&self) -> impl Iterator<Item = &Offer> {
+        self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_deref())
     }
 
     fn joint_instructions(&self) -> Option<String> {
@@ -367,10 +375,14 @@ fn own_info() -> Json {
         .to_json()
 }
 
-/// What an upstream can do, but for the tasks of 2025-11-25: they are another thing than the extension of this name.
+/// What an upstream can do, in the words of the modern era.
 fn kept_capabilities(offer: &Offer) -> Object {
     let mut capabilities = offer.capabilities.clone();
     capabilities.remove("tasks");
+    let extensions = extension::of_one(offer);
+    if !extensions.is_empty() {
+        capabilities.set("extensions", extensions.to_json());
+    }
     capabilities
 }
 

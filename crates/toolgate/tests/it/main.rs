@@ -21,6 +21,7 @@ mod live;
 mod many;
 mod matrix;
 mod namespaces;
+mod old_tasks;
 mod paging;
 mod pipes;
 mod presentation;

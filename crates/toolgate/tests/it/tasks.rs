@@ -1,7 +1,7 @@
 //! Calls that become tasks: under sealed ids for modern clients, on any replica; seen through by the gateway for legacy ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 use toolgate_testkit::client::text_of;
@@ -205,6 +205,8 @@ async fn a_legacy_client_that_cancels_cancels_the_task() {
 fn researcher() -> Script {
     let state = |status: &str| json!({"taskId": "r1", "status": status, "createdAt": "2025-11-25T00:00:00Z", "ttl": 60_000, "pollInterval": 20});
     let looks = Arc::new(AtomicU64::new(0));
+    let topic = Arc::new(OnceLock::new());
+    let known = topic.clone();
     Script::legacy()
         .capabilities(json!({"tools": {}, "tasks": {"requests": {"tools": {"call": {}}}}}))
         .entry("tools", r#"{"name":"research","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#)
@@ -215,19 +217,28 @@ fn researcher() -> Script {
             call.answer(json!({"task": state("working")}));
         })
         .on("tasks/get", move |call: Call| {
-            let status = if looks.fetch_add(1, Ordering::SeqCst) == 0 { "working" } else { "input_required" };
+            let status = match looks.fetch_add(1, Ordering::SeqCst) {
+                0 => "working",
+                _ if known.get().is_some() => "completed",
+                _ => "input_required",
+            };
             async move {
                 assert_eq!(call.params["taskId"], "r1");
                 let state = state(status);
                 call.answer(state);
             }
         })
-        .on("tasks/result", async |call: Call| {
-            let schema = json!({"type": "object", "properties": {"topic": {"type": "string"}}});
-            let question = json!({"message": "Which topic?", "requestedSchema": schema});
-            let answer = call.ask("elicitation/create", question).await;
-            let topic = answer["result"]["content"]["topic"].as_str().unwrap_or("nothing").to_owned();
-            call.text(&format!("all about {topic}"));
+        .on("tasks/result", move |call: Call| {
+            let topic = topic.clone();
+            async move {
+                if topic.get().is_none() {
+                    let schema = json!({"type": "object", "properties": {"topic": {"type": "string"}}});
+                    let question = json!({"message": "Which topic?", "requestedSchema": schema});
+                    let answer = call.ask("elicitation/create", question).await;
+                    let _ = topic.set(answer["result"]["content"]["topic"].as_str().unwrap_or("nothing").to_owned());
+                }
+                call.text(&format!("all about {}", topic.get().unwrap()));
+            }
         })
         .on("tasks/cancel", async |call: Call| call.answer(json!({})))
 }
@@ -244,7 +255,10 @@ async fn a_legacy_tool_that_runs_as_a_task_only_is_a_tool_like_any_other() {
                 .open()
                 .await;
             let listed = client.list("tools").await;
-            assert_eq!((&listed[0]["name"], &listed[0]["execution"]), (&json!("lab__research"), &Value::Null));
+            assert_eq!(
+                (&listed[0]["name"], &listed[0]["execution"]),
+                (&json!("lab__research"), &json!({"taskSupport": "optional"}))
+            );
             assert_eq!(client.text("lab__research", json!({})).await, "all about moss", "{way:?} {era:?}");
             assert_eq!(upstream.count("tools/call research"), 1);
             assert_eq!(upstream.count("tasks/cancel"), 0);
