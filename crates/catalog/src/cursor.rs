@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use toolgate_identity::Caller;
-use toolgate_protocol::{Json, Kind, UpstreamName};
+use toolgate_protocol::{Endpoint, Json, Kind, UpstreamName};
 use toolgate_seal::{Context, Unopened};
 
 use crate::entry::Entry;
@@ -20,6 +20,14 @@ use crate::snapshot::Shelved;
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// Stands between the upstream's name, which has none, and the entry's.
 const END_OF_NAME: u8 = 0;
+
+/// Whose list of what, and where: what a cursor belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct List<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) caller: &'a Caller,
+}
 
 /// The cursor leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -49,37 +57,36 @@ impl From<Unopened> for BadCursor {
     }
 }
 
+// === impl List ===
+
+impl List<'_> {
+    fn context(&self) -> Context {
+        let list = Context::new("cursor").with(self.kind.list_method().as_str()).with(self.endpoint.to_string());
+        list.with(self.caller.subject())
+    }
+}
+
 // === impl Handles ===
 
 impl Handles {
     /// The cursor of the page that follows `last`. Without random numbers there is none, and the list ends there.
-    pub(crate) fn seal_cursor(&self, kind: Kind, caller: &Caller, last: &Entry) -> Option<String> {
+    pub(crate) fn seal_cursor(&self, list: List<'_>, last: &Entry) -> Option<String> {
         let subject = &last.subject;
         let inner = [subject.upstream.as_str().as_bytes(), &[END_OF_NAME], subject.native.as_bytes()].concat();
-        let sealed = self.sealer.seal(&context(kind, caller), LIFETIME, &inner);
+        let sealed = self.sealer.seal(&list.context(), LIFETIME, &inner);
         sealed.inspect_err(|error| tracing::error!(%error, "a cursor could not be sealed; the list is cut off")).ok()
     }
 
     /// The place in `entries` at which the page of this cursor begins.
-    pub(crate) fn open_cursor(
-        &self,
-        kind: Kind,
-        caller: &Caller,
-        cursor: &Json,
-        entries: &Shelved,
-    ) -> Result<usize, BadCursor> {
+    pub(crate) fn open_cursor(&self, list: List<'_>, cursor: &Json, entries: &Shelved) -> Result<usize, BadCursor> {
         let sealed = cursor.as_string().ok_or(BadCursor::NO_STRING)?;
-        let inner = self.sealer.open(&context(kind, caller), &sealed)?;
+        let inner = self.sealer.open(&list.context(), &sealed)?;
         let end = inner.iter().position(|byte| *byte == END_OF_NAME).ok_or(BadCursor::FOREIGN)?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| BadCursor::FOREIGN);
         let upstream = UpstreamName::new(&text(&inner[..end])?).ok_or(BadCursor::FOREIGN)?;
         let last = entries.place(&upstream, &text(&inner[end + 1..])?).ok_or(BadCursor::OVERTAKEN)?;
         Ok(last + 1)
     }
-}
-
-fn context(kind: Kind, caller: &Caller) -> Context {
-    Context::new("cursor").with(kind.list_method().as_str()).with(caller.subject())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use toolgate_policy::Verdict;
 use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Subject, UpstreamName};
 
 use crate::catalog::Inner;
-use crate::cursor::BadCursor;
+use crate::cursor::{BadCursor, List};
 use crate::entry::Entry;
 use crate::extension;
 use crate::moment::{Moment, Space};
@@ -130,9 +130,10 @@ impl View {
     /// One page of the entries of `kind` that the caller may see.
     pub fn list(&self, kind: Kind, cursor: Option<&Json>) -> Result<Page, BadCursor> {
         let shelved = self.snapshot.of(kind);
+        let list = List { kind, endpoint: self.endpoint(), caller: &self.caller };
         let start = match cursor {
             None => 0,
-            Some(cursor) => self.inner.handles.open_cursor(kind, &self.caller, cursor, shelved)?,
+            Some(cursor) => self.inner.handles.open_cursor(list, cursor, shelved)?,
         };
         let mut seen = shelved.entries[start..].iter().filter(|entry| self.may_see(&entry.subject));
         let page_size = self.moment.config.page_size;
@@ -140,7 +141,7 @@ impl View {
         let of_page = seen.by_ref().take(page_size).inspect(|entry| last = Some(*entry));
         let definitions = Json::array_of(of_page.map(|entry| &entry.definition));
         let (more, handles) = (seen.next().is_some(), &self.inner.handles);
-        let next = last.filter(|_| more).and_then(|last| handles.seal_cursor(kind, &self.caller, last));
+        let next = last.filter(|_| more).and_then(|last| handles.seal_cursor(list, last));
         let ttls = self.snapshot.offers.iter().flat_map(|(_, offer)| offer).filter_map(|offer| offer.list(kind).ttl);
         Ok(Page {
             definitions,

@@ -60,6 +60,8 @@ async fn a_cursor_opens_its_own_list_and_says_nothing() {
         for other in ["prompts/list", "resources/list", "resources/templates/list"] {
             assert_refused(client.request(other, json!({"cursor": cursor})).await, "belongs to another list");
         }
+        let elsewhere = Client::of(gate.url(), era).at("/upstreams/up/mcp").open().await;
+        assert_refused(page(&elsewhere, &json!(cursor)).await, "belongs to another list");
         let second = page(&client, &json!(cursor)).await.unwrap();
         assert_eq!((names(&second)[0], names(&second).len()), ("up__t1000", PAGE));
         let third = page(&client, &second["nextCursor"]).await.unwrap();
