@@ -144,8 +144,8 @@ impl Session {
         let state = self.look(request.id.json(), id).await?;
         let token = request.params.child("_meta").and_then(|meta| meta.get(meta::PROGRESS_TOKEN).cloned());
         let mut pages = Vec::new();
-        let mut driven = Driven::new(self, request.id.json(), Json::string(id), token, &mut pages).known();
-        let result = driven.see_through(&state, outlet).await?;
+        let driven = Driven::new(self, request.id.json(), Json::string(id), token, &mut pages).known();
+        let result = driven.wait(&state, outlet).await?;
         self.close_pages(pages, outlet).await;
         let Ok(result) = result.object() else { return Ok(result) };
         let Ok(mut result) = as_legacy_result(&Method::ToolsCall, result).object() else {

@@ -54,7 +54,7 @@ impl Session {
         if ended.is_ok() {
             unwanted.disarm();
         }
-        ended.unwrap_or_else(|_| Err(failed(format!("the task did not end within {LONGEST:?}"))))
+        ended.unwrap_or_else(|_| Err(took_too_long()))
     }
 }
 
@@ -78,8 +78,13 @@ impl<'a> Driven<'a> {
         Self { is_known: true, ..self }
     }
 
-    /// Waits for the end of a task that was `created` so; gives its result.
-    pub(super) async fn see_through(&mut self, created: &Object, outlet: &Outlet) -> Outcome {
+    /// Waits for the end of a task that is in this state; gives its result.
+    pub(super) async fn wait(mut self, state: &Object, outlet: &Outlet) -> Outcome {
+        let ended = tokio::time::timeout(LONGEST, self.see_through(state, outlet)).await;
+        ended.unwrap_or_else(|_| Err(took_too_long()))
+    }
+
+    async fn see_through(&mut self, created: &Object, outlet: &Outlet) -> Outcome {
         let mut state = created.clone();
         loop {
             self.tell(&state, outlet).await;
@@ -177,6 +182,10 @@ impl<'a> Driven<'a> {
 fn pause(state: &Object) -> Duration {
     let wanted = state.get("pollIntervalMs").and_then(Json::as_u64).map(Duration::from_millis);
     wanted.unwrap_or(USUAL_PAUSE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+}
+
+fn took_too_long() -> RpcError {
+    failed(format!("the task did not end within {LONGEST:?}"))
 }
 
 fn failed(what: String) -> RpcError {
