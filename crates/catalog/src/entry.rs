@@ -29,12 +29,23 @@ pub struct Entry {
     pub(crate) native_param_headers: Option<Vec<ParamHeader>>,
     /// Whether a model may be shown it: known once, since every search asks it of every tool.
     pub(crate) for_model: bool,
-    /// For tools that run as a task of 2025-11-25 only. The gateway sees these through, so that clients need not know.
-    pub(crate) as_task: bool,
+    /// For tools: whether they run as a task of 2025-11-25.
+    pub(crate) as_task: AsTask,
     /// For tools: the page they bring along, by the URI that clients know.
     pub(crate) page: Option<Arc<str>>,
     /// For templates: which URIs it makes.
     pub(crate) template: Option<Template>,
+}
+
+/// Whether a tool runs as a task of 2025-11-25, by its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AsTask {
+    /// Never.
+    Not,
+    /// Where the client asks for it.
+    OnRequest,
+    /// In no other way. The gateway sees it through where the client did not ask for it, so that clients need not know.
+    Only,
 }
 
 // === impl Entry ===
@@ -48,9 +59,9 @@ impl Entry {
         overlay: Option<Arc<Override>>,
         native_definition: &Json,
     ) -> Self {
-        let as_task = subject.kind == Kind::Tool && needs_task(native_definition);
+        let as_task = if subject.kind == Kind::Tool { task_support(native_definition) } else { AsTask::Not };
         let renamed = page.as_ref().filter(|page| ui::page(native_definition).as_deref() != Some(&***page));
-        let is_changed = public != subject.native || as_task || renamed.is_some() || overlay.is_some();
+        let is_changed = public != subject.native || as_task == AsTask::Only || renamed.is_some() || overlay.is_some();
         let definition = match is_changed.then(|| native_definition.object()) {
             Some(Ok(mut object)) => {
                 if let Some(overlay) = &overlay {
@@ -62,8 +73,10 @@ impl Entry {
                 if let Some(page) = renamed {
                     ui::name_page(&mut object, page);
                 }
-                if as_task {
-                    object.remove(EXECUTION);
+                if as_task == AsTask::Only
+                    && let Some(execution) = object.child(EXECUTION)
+                {
+                    object.set(EXECUTION, execution.with(TASK_SUPPORT, Json::literal("\"optional\"")).to_json());
                 }
                 object.to_json()
             }
@@ -97,13 +110,18 @@ fn param_headers_of(definition: &Json) -> Vec<ParamHeader> {
 
 /// Where a tool of 2025-11-25 says how it runs.
 const EXECUTION: &str = "execution";
+const TASK_SUPPORT: &str = "taskSupport";
 
-/// Whether a tool says that it runs as a task only.
-fn needs_task(definition: &Json) -> bool {
+/// Whether a tool says that it runs as a task.
+fn task_support(definition: &Json) -> AsTask {
     // Nearly every definition lacks the word, and a look at the text is enough to know.
     if memchr::memmem::find(definition.text(), b"\"taskSupport\"").is_none() {
-        return false;
+        return AsTask::Not;
     }
-    let support = definition.object().ok().and_then(|definition| definition.child(EXECUTION)?.string("taskSupport"));
-    support.as_deref() == Some("required")
+    let support = definition.object().ok().and_then(|definition| definition.child(EXECUTION)?.string(TASK_SUPPORT));
+    match support.as_deref() {
+        Some("required") => AsTask::Only,
+        Some("optional") => AsTask::OnRequest,
+        _ => AsTask::Not,
+    }
 }

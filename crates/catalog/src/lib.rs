@@ -6,7 +6,9 @@
 
 mod catalog;
 mod change;
+mod cursor;
 mod entry;
+mod extension;
 mod finder;
 mod handle;
 mod moment;
@@ -27,6 +29,7 @@ mod view;
 
 pub use catalog::{Catalog, Config};
 pub use change::{Change, Watch};
+pub use cursor::BadCursor;
 pub use entry::Entry;
 pub use finder::{Hits, Searchable};
 pub use handle::Handles;
@@ -39,4 +42,4 @@ pub use route::Route;
 pub use shelf::Shelf;
 pub use status::{Counts, LeftOutStatus, NamespaceStatus, UpstreamStatus};
 pub use tracked::{Member, Permits};
-pub use view::{About, BadCursor, NotFound, Page, Server, View};
+pub use view::{About, NotFound, Page, Server, View};

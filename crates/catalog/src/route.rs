@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use toolgate_identity::Caller;
 use toolgate_protocol::header::ParamHeader;
-use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, RpcError, Subject};
+use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, RpcError, Subject, code, meta};
 use toolgate_upstream::{Call, Origin, Upstream};
 
 use crate::catalog::Inner;
 use crate::change::Watch;
-use crate::entry::Entry;
+use crate::entry::{AsTask, Entry};
 use crate::handle::{Held, Owner, refused};
 use crate::task::Task;
 use crate::view::View;
@@ -80,8 +80,10 @@ impl Route {
         let public = params.get("requestState").is_some().then(|| params.clone());
         let asked_uri = (method == Method::ResourcesRead).then(|| params.string("uri")).flatten();
         self.make_native(&method, &mut params);
-        if self.entry.as_ref().is_some_and(|entry| entry.as_task) && params.get("task").is_none() {
-            params.set("task", Json::literal("{}"));
+        if method == Method::ToolsCall
+            && let Err(error) = self.settle_task(&mut params)
+        {
+            return Reply::done(Err(error));
         }
         let param_headers = self.param_headers(&params);
         let origin = origin(&self.caller);
@@ -124,12 +126,28 @@ impl Route {
             let owner = || Owner::of(upstream.name(), &caller, &asked, &with);
             let longest = upstream.limits().parked_for;
             let is_parked = |handle: &str| upstream.has_parked(handle).then_some(longest);
-            let result = handles.seal_task(&subject, &caller, handles.seal(owner, outcome?, is_parked));
+            let result = handles.seal_task(&subject, &caller, &with, handles.seal(owner, outcome?, is_parked))?;
             Ok(match asked_uri.filter(|uri| **uri != *subject.native) {
                 Some(public) => under_public_uri(result, &subject.native, &public),
                 None => result,
             })
         })
+    }
+
+    /// Whether a call runs as a task: where its client asks for it, or its tool runs in no other way.
+    fn settle_task(&self, params: &mut Object) -> Result<(), RpcError> {
+        let support = self.entry.as_ref().map_or(AsTask::Not, |entry| entry.as_task);
+        match (support, meta::asks_for_task(params)) {
+            (AsTask::Not, true) => {
+                let text = format!("this tool does not run as a task: {}", self.subject.native);
+                Err(RpcError::new(code::METHOD_NOT_FOUND, text))
+            }
+            (AsTask::Only, false) => {
+                meta::edit(params, |meta| meta.set(meta::AS_TASK, Json::literal("{}")));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives up the call that waits here for what the `requestState` of `params` stands for, if one does.

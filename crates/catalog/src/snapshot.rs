@@ -221,7 +221,12 @@ impl Shelved {
 
     /// The entry of this native name.
     pub(crate) fn by_native(&self, upstream: &UpstreamName, native: &str) -> Option<&Arc<Entry>> {
-        self.by_native.get(&(upstream.clone(), native.into())).map(|&at| &self.entries[at])
+        self.place(upstream, native).map(|at| &self.entries[at])
+    }
+
+    /// Where the entry of this native name stands.
+    pub(crate) fn place(&self, upstream: &UpstreamName, native: &str) -> Option<usize> {
+        self.by_native.get(&(upstream.clone(), native.into())).copied()
     }
 
     /// The public name of an entry that would be `called` so if it stood alone.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use toolgate_identity::Caller;
-use toolgate_protocol::{Json, Kind, Object, Subject, UpstreamName};
+use toolgate_protocol::{Json, Kind, Object, Outcome, RpcError, Subject, UpstreamName, code, meta};
 use toolgate_seal::Context;
 
 use crate::handle::Handles;
@@ -52,15 +52,23 @@ impl Task {
 // === impl Handles ===
 
 impl Handles {
-    /// The result of a call as the client gets it: where the call became a task, under the client's id of it.
-    pub(crate) fn seal_task(&self, subject: &Subject, caller: &Caller, result: Json) -> Json {
+    /// The result of a call with these parameters as the client gets it: where the call became a task, under the client's id
+    /// of it.
+    ///
+    /// Errors: when the client did not declare that it can do with a task. No server may answer it with one.
+    pub(crate) fn seal_task(&self, subject: &Subject, caller: &Caller, params: &Object, result: Json) -> Outcome {
         // Hardly any result is one, and a look at the text is enough to know.
         if memchr::memmem::find(result.text(), b"\"taskId\"").is_none() {
-            return result;
+            return Ok(result);
         }
-        let Ok(mut object) = result.object() else { return result };
+        let Ok(mut object) = result.object() else { return Ok(result) };
         let is_task = object.get("resultType").is_some_and(|kind| kind.as_str() == "\"task\"");
-        let (true, Some(native)) = (is_task, object.string(ID)) else { return result };
+        let (true, Some(native)) = (is_task, object.string(ID)) else { return Ok(result) };
+        if !meta::declares(params, meta::TASKS) {
+            let text =
+                format!("upstream `{}` answered with a task, which this client did not declare", subject.upstream);
+            return Err(RpcError::new(code::INTERNAL_ERROR, text));
+        }
         let inner = [subject.native.as_bytes(), &[END_OF_NAME], native.as_bytes()].concat();
         match self.sealer.seal(&context(&subject.upstream, caller), LIFETIME, &inner) {
             Ok(sealed) => object.set(ID, Json::string(&format!("{}{DOT}{sealed}", subject.upstream))),
@@ -70,7 +78,7 @@ impl Handles {
                 object.remove(ID);
             }
         }
-        object.to_json()
+        Ok(object.to_json())
     }
 
     /// The task that `params` name, if its id was given to this caller.

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
 use toolgate_identity::Caller;
 use toolgate_policy::Verdict;
 use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Subject, UpstreamName};
 
 use crate::catalog::Inner;
+use crate::cursor::{BadCursor, List};
 use crate::entry::Entry;
+use crate::extension;
 use crate::moment::{Moment, Space};
 use crate::namespace::Showing;
 use crate::naming::{self, Naming};
@@ -74,12 +74,9 @@ pub struct About {
     pub capabilities: Object,
     /// How it is to be used.
     pub instructions: Option<String>,
+    /// Whether some tools run as a task where their client asks for it.
+    pub tasks_on_request: bool,
 }
-
-/// The cursor is not one of ours.
-#[derive(Debug, Default, thiserror::Error)]
-#[error("the cursor is not one that this list gave out")]
-pub struct BadCursor(());
 
 /// No such entry, as far as this caller is told.
 #[derive(Debug, thiserror::Error)]
@@ -132,15 +129,19 @@ impl View {
 
     /// One page of the entries of `kind` that the caller may see.
     pub fn list(&self, kind: Kind, cursor: Option<&Json>) -> Result<Page, BadCursor> {
+        let shelved = self.snapshot.of(kind);
+        let list = List { kind, endpoint: self.endpoint(), caller: &self.caller };
         let start = match cursor {
             None => 0,
-            Some(cursor) => read_cursor(kind, cursor).ok_or(BadCursor(()))?,
+            Some(cursor) => self.inner.handles.open_cursor(list, cursor, shelved)?,
         };
-        let entries = &self.snapshot.of(kind).entries;
-        let mut seen = entries.iter().filter(|entry| self.may_see(&entry.subject)).skip(start);
+        let mut seen = shelved.entries[start..].iter().filter(|entry| self.may_see(&entry.subject));
         let page_size = self.moment.config.page_size;
-        let definitions = Json::array_of(seen.by_ref().take(page_size).map(|entry| &entry.definition));
-        let next = seen.next().map(|_| write_cursor(kind, start + page_size));
+        let mut last = None;
+        let of_page = seen.by_ref().take(page_size).inspect(|entry| last = Some(*entry));
+        let definitions = Json::array_of(of_page.map(|entry| &entry.definition));
+        let (more, handles) = (seen.next().is_some(), &self.inner.handles);
+        let next = last.filter(|_| more).and_then(|last| handles.seal_cursor(list, last));
         let ttls = self.snapshot.offers.iter().flat_map(|(_, offer)| offer).filter_map(|offer| offer.list(kind).ttl);
         Ok(Page {
             definitions,
@@ -287,11 +288,13 @@ impl View {
                 server_info: offer.server_info.clone(),
                 capabilities: kept_capabilities(offer),
                 instructions: self.own_instructions().or_else(|| offer.instructions.clone()),
+                tasks_on_request: extension::runs_tasks_on_request(offer),
             },
             None => About {
                 server_info: own_info(),
                 capabilities: self.joint_capabilities(),
                 instructions: self.own_instructions().or_else(|| self.joint_instructions()),
+                tasks_on_request: self.offers().any(extension::runs_tasks_on_request),
             },
         }
     }
@@ -317,14 +320,7 @@ impl View {
             .with("resources", Json::literal(r#"{"subscribe":true,"listChanged":true}"#))
             .with("completions", Json::literal("{}"))
             .with("logging", Json::literal("{}"));
-        let mut extensions = Object::new();
-        for offer in self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_ref()) {
-            for extension in kept_capabilities(offer).child("extensions").iter().flat_map(Object::members) {
-                if extensions.get(extension.name()).is_none() {
-                    extensions.set(extension.name(), extension.value.clone());
-                }
-            }
-        }
+        let extensions = extension::of_all(self.offers());
         if !extensions.is_empty() {
             capabilities.set("extensions", extensions.to_json());
         }
@@ -334,6 +330,10 @@ impl View {
     /// What the operator says instead of the upstreams.
     pub fn own_instructions(&self) -> Option<String> {
         self.space.namespace.instructions.clone()
+    }
+
+    fn offers(&self) -> impl Iterator<Item = &Offer> {
+        self.snapshot.offers.iter().filter_map(|(_, offer)| offer.as_deref())
     }
 
     fn joint_instructions(&self) -> Option<String> {
@@ -376,10 +376,14 @@ fn own_info() -> Json {
         .to_json()
 }
 
-/// What an upstream can do, but for the tasks of 2025-11-25: they are another thing than the extension of this name.
+/// What an upstream can do, in the words of the modern era.
 fn kept_capabilities(offer: &Offer) -> Object {
     let mut capabilities = offer.capabilities.clone();
     capabilities.remove("tasks");
+    let extensions = extension::of_one(offer);
+    if !extensions.is_empty() {
+        capabilities.set("extensions", extensions.to_json());
+    }
     capabilities
 }
 
@@ -404,14 +408,4 @@ fn asked_for(method: &Method, params: &Object) -> Result<(Kind, String), NotFoun
         other => return Err(NotFound { kind: Kind::Tool, name: other.to_string(), down: None }),
     };
     name.map(|name| (kind, name)).ok_or(NotFound { kind, name: "(no name was given)".into(), down: None })
-}
-
-fn write_cursor(kind: Kind, at: usize) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{at}", kind.list_member()))
-}
-
-fn read_cursor(kind: Kind, cursor: &Json) -> Option<usize> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor.as_string()?).ok()?).ok()?;
-    let (list, at) = text.split_once(':')?;
-    (list == kind.list_member()).then(|| at.parse().ok()).flatten()
 }

@@ -43,9 +43,9 @@ pub(crate) struct File {
     #[schemars(example = &"./state")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state_dir: Option<Text>,
-    /// Keys that seal what clients keep between two requests (`requestState`, ids of tasks), of 32 characters at least. The
-    /// first one seals and all open, so that a new one goes to the front and an old one stays for a day. Without any, a
-    /// random one is used, and questions in mid-call do not outlive a restart.
+    /// Keys that seal what clients keep between two requests (`requestState`, ids of tasks, cursors), of 32 characters at
+    /// least. The first one seals and all open, so that a new one goes to the front and an old one stays for a day. Without
+    /// any, a random one is used: questions in mid-call, tasks and begun lists hold at this process alone, until it ends.
     #[schemars(example = serde_json::json!(["${file:./toolgate.key}"]))]
     pub(crate) keys: Vec<Text>,
     /// How this gateway and its other replicas reach each other.

@@ -62,7 +62,7 @@ fn discover(about: About) -> Json {
 /// The tools of the surface, and those that are pinned beside them.
 fn surface(view: &View, presenter: &Presenter, presented: &Presented, request: &Request) -> Result<Json, Error> {
     if request.params.get("cursor").is_some() {
-        return Err(Error::BadCursor(BadCursor::default()));
+        return Err(Error::BadCursor(BadCursor::NONE_GIVEN));
     }
     let definitions = presenter.definitions(view);
     // The surface itself is the same for everyone. What is pinned is not, nor is what a budget makes of a caller's view.

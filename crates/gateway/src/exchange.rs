@@ -142,7 +142,7 @@ impl Gateway {
                 Ok(route.send(request.method, request.params).await)
             }
             AnsweredBy::Task => {
-                if !declares(&request.params, meta::TASKS) {
+                if !meta::declares(&request.params, meta::TASKS) {
                     return Err(Error::MissingExtension(meta::TASKS));
                 }
                 let view = self.view(&caller, presented)?;
@@ -272,12 +272,6 @@ fn answered_by(method: &Method) -> AnsweredBy {
         Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => AnsweredBy::Task,
         _ => AnsweredBy::Nobody,
     }
-}
-
-/// Whether a request's client declares an extension.
-fn declares(params: &Object, extension: &str) -> bool {
-    let extensions = || params.child("_meta")?.child(meta::CAPABILITIES)?.child("extensions");
-    extensions().is_some_and(|extensions| extensions.get(extension).is_some())
 }
 
 /// The one place where an error of the path is logged.

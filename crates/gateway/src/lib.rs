@@ -9,6 +9,7 @@ mod config_status;
 mod costs;
 mod error;
 pub mod exchange;
+mod follow;
 mod listen;
 pub mod present;
 mod surface;

@@ -13,6 +13,7 @@ use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop,
 
 use crate::error::Error;
 use crate::exchange::Request;
+use crate::follow::{self, Follower};
 use crate::present::{Listing, Presenter};
 
 /// The most resources one listen may name.
@@ -26,6 +27,7 @@ struct Filter {
     lists: Vec<Kind>,
     /// By their upstream and their URI there: the one that the client named, and where it is watched.
     resources: HashMap<(UpstreamName, Arc<str>), (Arc<str>, Watch)>,
+    tasks: Vec<String>,
 }
 
 /// What a client was listed, so that nobody is told of changes that they do not see: another namespace's, or those of tools
@@ -85,13 +87,16 @@ pub(crate) async fn listen(
         }
     }
 
+    let tasks = follow::named(view, &wanted, &request.params).await?;
+    filter.tasks.extend(tasks.iter().map(|task| task.id.clone()));
+
     let (sender, events) = mpsc::channel(QUEUE);
     let subscription = Object::new().with(meta::SUBSCRIPTION_ID, request.id).to_json();
     let acknowledged = Object::new().with("_meta", subscription.clone()).with("notifications", filter.to_json());
     let first = Event::Notification(Notification::new(Method::Acknowledged, acknowledged));
     sender.try_send(first).map_err(|_| Error::Internal("a new queue is full".into()))?;
     tokio::spawn(async move {
-        tell(filter, changes, lists, closing, subscription, sender).await;
+        tell(filter, (changes, Follower::new(tasks)), lists, closing, subscription, sender).await;
     });
     Ok(Reply::stream(events, OnDrop::default()))
 }
@@ -109,7 +114,7 @@ fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
 /// Tells of changes until the client leaves or the gateway closes.
 async fn tell(
     filter: Filter,
-    mut changes: broadcast::Receiver<Change>,
+    (mut changes, mut tasks): (broadcast::Receiver<Change>, Follower),
     mut lists: ListsWatch,
     mut closing: watch::Receiver<bool>,
     subscription: Json,
@@ -119,6 +124,7 @@ async fn tell(
         let notifications = tokio::select! {
             () = sender.closed() => return,
             _ = closing.wait_for(|closing| *closing) => break,
+            Some(of_task) = tasks.next() => vec![of_task],
             change = changes.recv() => match change {
                 Ok(Change::List(kind)) if !lists.has_changed(kind) => continue,
                 Ok(change) => filter.notification(change).into_iter().collect(),
@@ -161,6 +167,9 @@ impl Filter {
             let mut uris: Vec<&str> = self.resources.values().map(|(uri, _)| &**uri).collect();
             uris.sort_unstable();
             granted.set("resourceSubscriptions", Json::of(&uris).expect("a list of strings is JSON"));
+        }
+        if !self.tasks.is_empty() {
+            granted.set(follow::TASK_IDS, Json::of(&self.tasks).expect("a list of strings is JSON"));
         }
         granted.to_json()
     }

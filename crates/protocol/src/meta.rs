@@ -24,9 +24,14 @@ pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 pub const PROGRESS_TOKEN: &str = "progressToken";
 /// The extension by which a call can become a task: a member of the capabilities' `extensions`.
 pub const TASKS: &str = "io.modelcontextprotocol/tasks";
+/// `_meta` key: the task that a message belongs to (2025-11-25). The one key of its prefix that goes from end to end.
+pub const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 /// On a question of a legacy upstream that sends its client to a page: the id under which the upstream will say that the page was
 /// visited (`elicitationId` of 2025-11-25). The modern era has no place for it, and legacy clients want it back.
 pub const ELICITATION_ID: &str = "io.toolgate/elicitationId";
+/// On a call that is to run as a task: what a legacy client said of it (`task` of 2025-11-25), or `{}` where its tool runs in no
+/// other way. The modern era leaves it to servers what becomes a task, and has no place for it.
+pub const AS_TASK: &str = "io.toolgate/task";
 
 /// Severity of a log message (RFC 5424), least severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,7 +151,29 @@ pub fn unsupported(requested: &str) -> RpcError {
 
 /// Whether the key describes one hop only and is not passed on.
 pub fn is_per_hop(key: &str) -> bool {
-    key.starts_with("io.modelcontextprotocol/") && key != "io.modelcontextprotocol/related-task"
+    key.starts_with("io.modelcontextprotocol/") && key != RELATED_TASK
+}
+
+/// Whether the client of a request with these parameters declares an extension.
+pub fn declares(params: &Object, extension: &str) -> bool {
+    let extensions = || params.child("_meta")?.child(CAPABILITIES)?.child("extensions");
+    extensions().is_some_and(|extensions| extensions.get(extension).is_some())
+}
+
+/// Whether a call with these parameters is to run as a task ([`AS_TASK`]).
+pub fn asks_for_task(params: &Object) -> bool {
+    params.child("_meta").is_some_and(|meta| meta.get(AS_TASK).is_some())
+}
+
+/// Takes back that the client of a request with these parameters declares an extension.
+pub fn undeclare(params: &mut Object, extension: &str) {
+    edit(params, |meta| {
+        let Some(mut capabilities) = meta.child(CAPABILITIES) else { return };
+        let Some(mut extensions) = capabilities.child("extensions") else { return };
+        extensions.remove(extension);
+        capabilities.set("extensions", extensions.to_json());
+        meta.set(CAPABILITIES, capabilities.to_json());
+    });
 }
 
 /// Changes `params._meta`, creating it where it is missing and leaving it out where it ends up empty.

@@ -100,6 +100,8 @@ methods! {
     RootsChanged = "notifications/roots/list_changed",
     /// Legacy: a page that the client's person was sent to has been visited (2025-11-25).
     ElicitationComplete = "notifications/elicitation/complete",
+    /// Tasks extension: how a task is going, told to who listens to it.
+    TaskStatus = "notifications/tasks",
     /// Modern: a listen is live.
     Acknowledged = "notifications/subscriptions/acknowledged",
 }

@@ -7,7 +7,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName, code};
+use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName, code, meta};
 use tracing::Instrument as _;
 
 use crate::change::{Teller, Told};
@@ -198,7 +198,11 @@ impl Upstream {
     }
 
     /// Sends a request over the connection that its origin shares with whoever the config says.
-    async fn send_apart(&self, call: Call) -> Result<Reply, Failure> {
+    async fn send_apart(&self, mut call: Call) -> Result<Reply, Failure> {
+        // A connection of its own ends with the call, and with that a task would: it is waited for.
+        if self.shared.connector.config.apart.by == Isolation::Call && meta::asks_for_task(&call.params) {
+            meta::undeclare(&mut call.params, meta::TASKS);
+        }
         let lease = self.lease(&call.origin, |branches| branches.lease(&call)).await?;
         let Some(lease) = lease else { return self.shared.send(call).await };
         let reply = lease.upstream.shared.send(call).await?;

@@ -44,6 +44,8 @@ pub(super) async fn serve_with<F>(
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.expect("sockets can be accepted");
+        // As servers do: of two events, the second does not wait for the first to be acknowledged.
+        stream.set_nodelay(true).expect("it was just accepted");
         let served = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service_fn(answer.clone()));
         connections.spawn(served);

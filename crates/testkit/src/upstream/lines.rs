@@ -22,6 +22,8 @@ pub(super) async fn serve_children(listener: TcpListener, play: Arc<Play>, pids:
     let mut children = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.expect("sockets can be accepted");
+        // A pipe keeps nothing back either.
+        stream.set_nodelay(true).expect("it was just accepted");
         children.spawn(serve_child(stream, play.clone(), pids.clone()));
         while children.try_join_next().is_some() {}
     }

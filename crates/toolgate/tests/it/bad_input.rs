@@ -635,11 +635,9 @@ async fn names_and_cursors_that_nobody_gave_out() {
     for era in Era::BOTH {
         let client = gate.client(era).await;
         for (method, params, words) in [
-            ("tools/list", json!({"cursor": "nonsense"}), "the cursor is not one that this list gave out"),
-            ("tools/list", json!({"cursor": 7}), "the cursor is not one that this list gave out"),
-            ("tools/list", json!({"cursor": null}), "the cursor is not one that this list gave out"),
-            // `prompts:0`, of another list.
-            ("tools/list", json!({"cursor": "cHJvbXB0czow"}), "the cursor is not one that this list gave out"),
+            ("tools/list", json!({"cursor": "nonsense"}), "invalid `cursor`: it was not given out here"),
+            ("tools/list", json!({"cursor": 7}), "invalid `cursor`: it must be a string"),
+            ("tools/list", json!({"cursor": null}), "invalid `cursor`: it must be a string"),
             ("tools/call", json!({"name": "up__nothing", "arguments": {}}), "unknown tool: up__nothing"),
             ("tools/call", json!({"name": "echo", "arguments": {}}), "unknown tool: echo"),
             ("tools/call", json!({"name": 7}), "unknown tool: "),

@@ -7,10 +7,12 @@
 
 mod apps;
 mod bad_input;
+mod callers;
 mod calls;
 mod commands;
 mod commands_search;
 mod documented;
+mod extensions;
 mod hanging;
 mod healing;
 mod in_the_wild;
@@ -21,7 +23,9 @@ mod live;
 mod many;
 mod matrix;
 mod namespaces;
+mod old_tasks;
 mod on_demand;
+mod paging;
 mod pipes;
 mod presentation;
 mod questions;

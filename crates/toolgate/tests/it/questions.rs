@@ -266,3 +266,118 @@ async fn a_url_to_visit_first_is_a_question() {
         assert_eq!(fault.data["requiredCapabilities"], url);
     }
 }
+
+/// A legacy tool that asks two things at once, and answers with both answers.
+async fn asks_two(call: Call) {
+    let form = |message: &str| json!({"message": message, "requestedSchema": {"type": "object"}});
+    let (one, other) = futures_util::future::join(
+        call.ask(ELICIT, form("name?")),
+        call.ask(SAMPLE, json!({"messages": [], "maxTokens": 1})),
+    )
+    .await;
+    let (name, model) = (&one["result"]["content"]["n"], &other["result"]["model"]);
+    call.text(&format!("{} {}", name.as_str().unwrap(), model.as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn questions_asked_together_come_together_and_again_until_all_are_answered() {
+    for way in [Way::Stdio, Way::Http, Way::Sse] {
+        let upstream = Script::legacy().tool("two", asks_two).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let both = json!({"elicitation": {}, "sampling": {}});
+        let modern = Client::of(gate.url(), Era::Modern).capabilities(both);
+        let first = modern.start_call("up__two", json!({})).await.outcome().await.unwrap();
+        let questions: BTreeMap<String, Value> = serde_json::from_value(first["inputRequests"].clone()).unwrap();
+        assert_eq!(questions.len(), 2, "{way:?}: {first}");
+        let key = |method: &str| questions.iter().find(|(_, asked)| asked["method"] == method).unwrap().0.as_str();
+        let (name, model) = (
+            json!({"action": "accept", "content": {"n": "Ada"}}),
+            json!({"role": "assistant", "content": {"type": "text", "text": "x"}, "model": "m"}),
+        );
+        let retry = async |state: &Value, answers: Value| {
+            let params = json!({"name": "up__two", "arguments": {}, "requestState": state, "inputResponses": answers});
+            modern.start("tools/call", params).await.outcome().await.unwrap()
+        };
+        // Of these, none is enough; the questions keep their names, and nothing has gone upstream yet.
+        let mut state = first["requestState"].clone();
+        for partial in [json!({}), json!({(key(ELICIT)): name}), json!({(key(SAMPLE)): model, "other": name}), json!(7)]
+        {
+            let again = retry(&state, partial).await;
+            assert_eq!(again["inputRequests"], first["inputRequests"], "{way:?}: {again}");
+            state = again["requestState"].clone();
+        }
+        let done = retry(&state, json!({(key(ELICIT)): name, (key(SAMPLE)): model})).await;
+        assert_eq!(text_of(&done), "Ada m", "{way:?}");
+
+        let legacy = Client::of(gate.url(), Era::Legacy)
+            .can("elicitation", ELICIT, Answer::Result(name.clone()))
+            .can("sampling", SAMPLE, Answer::Result(model.clone()))
+            .open()
+            .await;
+        let mut exchange = legacy.start_call("up__two", json!({})).await;
+        let asked = [exchange.expect_next().await, exchange.expect_next().await];
+        legacy.answer(&asked[1]).await;
+        legacy.answer(&asked[0]).await;
+        assert_eq!(text_of(&exchange.outcome().await.unwrap()), "Ada m", "{way:?}");
+        assert_eq!(upstream.count("tools/call two"), 2, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_client_is_asked_all_that_a_modern_server_asks_round_by_round() {
+    let ask = |key: &str| json!({(key): {"method": ELICIT, "params": {"message": key, "requestedSchema": {}}}});
+    let rounds = move |call: Call| async move {
+        let answers = &call.params["inputResponses"];
+        match call.params["requestState"].as_str() {
+            None => {
+                let mut two = ask("a");
+                two["b"] = ask("b")["b"].clone();
+                call.answer(json!({"resultType": "input_required", "inputRequests": two, "requestState": "1"}));
+            }
+            Some("1") => {
+                assert_eq!(answers.as_object().unwrap().len(), 2, "{answers}");
+                call.answer(json!({"resultType": "input_required", "inputRequests": ask("c"), "requestState": "2"}));
+            }
+            Some(_) => {
+                assert_eq!(answers.as_object().unwrap().keys().collect::<Vec<_>>(), ["c"]);
+                call.text("enough");
+            }
+        }
+    };
+    for way in [Way::Stdio, Way::Http] {
+        let upstream = Script::modern().tool("rounds", rounds).over(way).await;
+        let gate = Gate::of("up", &upstream).start().await;
+        let answer = Answer::Result(json!({"action": "accept", "content": {}}));
+        for era in Era::BOTH {
+            let client = client_that(&gate, era, "elicitation", ELICIT, answer.clone()).open().await;
+            assert_eq!(client.text("up__rounds", json!({})).await, "enough", "{way:?} {era:?}");
+        }
+        assert_eq!(upstream.count("tools/call rounds"), 6);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_without_end_is_stopped() {
+    let endless = async |call: Call| {
+        let question = json!({"q": {"method": ELICIT, "params": {"message": "?", "requestedSchema": {}}}});
+        call.answer(json!({"resultType": "input_required", "inputRequests": question, "requestState": "on"}));
+    };
+    let many = async |call: Call| {
+        let question = json!({"method": ELICIT, "params": {"message": "?", "requestedSchema": {}}});
+        let questions: BTreeMap<String, Value> = (0..65).map(|nth| (nth.to_string(), question.clone())).collect();
+        call.answer(json!({"resultType": "input_required", "inputRequests": questions}));
+    };
+    let upstream = Script::echo(Era::Modern).tool("endless", endless).tool("many", many).over_http().await;
+    let gate = Gate::of("up", &upstream).start().await;
+    let answer = Answer::Result(json!({"action": "accept", "content": {}}));
+    let client = client_that(&gate, Era::Legacy, "elicitation", ELICIT, answer).open().await;
+    for (tool, words) in [
+        ("up__endless", "the server asked more than 10 times"),
+        ("up__many", "the server asked more than 64 questions at once"),
+    ] {
+        let result = client.call(tool, json!({})).await.unwrap();
+        assert_eq!((&result["isError"], text_of(&result)), (&json!(true), words.into()));
+    }
+    assert_eq!(upstream.count("tools/call endless"), 10);
+    assert_eq!(client.text("up__echo", json!({"text": "on"})).await, "on");
+}

@@ -320,6 +320,28 @@ async fn an_upstream_that_dies_while_a_call_waits_is_named() {
 }
 
 #[tokio::test]
+async fn a_server_that_restarts_while_a_call_waits_runs_it_no_second_time() {
+    for way in [toolgate_testkit::Way::Http, toolgate_testkit::Way::Sse] {
+        let upstream = asking(Era::Legacy).over(way).await;
+        let gate = Gate::of("up", &upstream).config("restart: {first_wait: 10ms}").start().await;
+        let client = client(&gate).await;
+        let first = asked(&client, "up__ask", json!({})).await;
+        upstream.go_down().await;
+        upstream.forget_sessions();
+        upstream.come_up().await;
+        let fault: Fault = retry(&client, "up__ask", json!({}), &first, &first["requestState"]).await.unwrap_err();
+        assert_eq!(fault.code, -32603, "{way:?} {fault:?}");
+        assert_eq!(fault.data["upstream"], "up", "{way:?} {fault:?}");
+        assert_eq!(upstream.count("tools/call ask"), 1, "{way:?}");
+        assert_refused(
+            retry(&client, "up__ask", json!({}), &first, &first["requestState"]).await,
+            "already used, came too late, or its call was lost",
+        );
+        assert!(is_answered(client.call("up__ask", json!({})).await), "{way:?}: and anew it works");
+    }
+}
+
+#[tokio::test]
 async fn a_thousand_calls_wait_and_no_more() {
     let upstream = asking(Era::Legacy).over_http().await;
     let gate = Gate::of("up", &upstream).config("limits: {parked: 1000, parked_per_caller: 1000}").start().await;

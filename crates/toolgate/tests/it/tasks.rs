@@ -1,11 +1,11 @@
 //! Calls that become tasks: under sealed ids for modern clients, on any replica; seen through by the gateway for legacy ones.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 use toolgate_testkit::client::text_of;
-use toolgate_testkit::{Answer, Call, Client, Era, Gate, Script, Way};
+use toolgate_testkit::{Answer, Call, Client, Era, Exchange, Gate, Script, Way};
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 const RESULT: &str =
@@ -205,6 +205,8 @@ async fn a_legacy_client_that_cancels_cancels_the_task() {
 fn researcher() -> Script {
     let state = |status: &str| json!({"taskId": "r1", "status": status, "createdAt": "2025-11-25T00:00:00Z", "ttl": 60_000, "pollInterval": 20});
     let looks = Arc::new(AtomicU64::new(0));
+    let topic = Arc::new(OnceLock::new());
+    let known = topic.clone();
     Script::legacy()
         .capabilities(json!({"tools": {}, "tasks": {"requests": {"tools": {"call": {}}}}}))
         .entry("tools", r#"{"name":"research","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#)
@@ -215,19 +217,28 @@ fn researcher() -> Script {
             call.answer(json!({"task": state("working")}));
         })
         .on("tasks/get", move |call: Call| {
-            let status = if looks.fetch_add(1, Ordering::SeqCst) == 0 { "working" } else { "input_required" };
+            let status = match looks.fetch_add(1, Ordering::SeqCst) {
+                0 => "working",
+                _ if known.get().is_some() => "completed",
+                _ => "input_required",
+            };
             async move {
                 assert_eq!(call.params["taskId"], "r1");
                 let state = state(status);
                 call.answer(state);
             }
         })
-        .on("tasks/result", async |call: Call| {
-            let schema = json!({"type": "object", "properties": {"topic": {"type": "string"}}});
-            let question = json!({"message": "Which topic?", "requestedSchema": schema});
-            let answer = call.ask("elicitation/create", question).await;
-            let topic = answer["result"]["content"]["topic"].as_str().unwrap_or("nothing").to_owned();
-            call.text(&format!("all about {topic}"));
+        .on("tasks/result", move |call: Call| {
+            let topic = topic.clone();
+            async move {
+                if topic.get().is_none() {
+                    let schema = json!({"type": "object", "properties": {"topic": {"type": "string"}}});
+                    let question = json!({"message": "Which topic?", "requestedSchema": schema});
+                    let answer = call.ask("elicitation/create", question).await;
+                    let _ = topic.set(answer["result"]["content"]["topic"].as_str().unwrap_or("nothing").to_owned());
+                }
+                call.text(&format!("all about {}", topic.get().unwrap()));
+            }
         })
         .on("tasks/cancel", async |call: Call| call.answer(json!({})))
 }
@@ -244,10 +255,139 @@ async fn a_legacy_tool_that_runs_as_a_task_only_is_a_tool_like_any_other() {
                 .open()
                 .await;
             let listed = client.list("tools").await;
-            assert_eq!((&listed[0]["name"], &listed[0]["execution"]), (&json!("lab__research"), &Value::Null));
+            assert_eq!(
+                (&listed[0]["name"], &listed[0]["execution"]),
+                (&json!("lab__research"), &json!({"taskSupport": "optional"}))
+            );
             assert_eq!(client.text("lab__research", json!({})).await, "all about moss", "{way:?} {era:?}");
             assert_eq!(upstream.count("tools/call research"), 1);
             assert_eq!(upstream.count("tasks/cancel"), 0);
         }
     }
+}
+
+/// Listens to tasks; gives the stream and what was agreed on.
+async fn listen(client: &Client, ids: Value) -> (Exchange, Value) {
+    let wanted = json!({"notifications": {"taskIds": ids}});
+    let mut exchange = client.start("subscriptions/listen", wanted).await;
+    let mut acknowledged = exchange.expect_next().await;
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    (exchange, acknowledged["params"]["notifications"].take())
+}
+
+#[tokio::test]
+async fn who_listens_to_a_task_is_told_what_becomes_of_it() {
+    for way in [Way::Http, Way::Stdio] {
+        let upstream = baker().over(way).await;
+        let gate = Gate::of("bakery", &upstream).start().await.settled().await;
+        let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+        let id = client.call("bakery__bake", json!({})).await.unwrap()["taskId"].clone();
+        let (mut exchange, agreed) = listen(&client, json!([id, "made up", id])).await;
+        assert_eq!(agreed, json!({"taskIds": [id]}), "what is no task is left out");
+        let mut told = async || exchange.notification("notifications/tasks").await["params"].take();
+        let working = told().await;
+        assert_eq!((&working["status"], &working["taskId"]), (&json!("working"), &id));
+        assert!(working["_meta"]["io.modelcontextprotocol/subscriptionId"].is_number(), "{working}");
+        let asking = told().await;
+        assert_eq!((&asking["status"], &asking["taskId"]), (&json!("input_required"), &id));
+        // Looked at more often, it is told once.
+        upstream.heard_times("tasks/get", 6).await;
+        assert_eq!(asking["inputRequests"]["crust"]["params"]["message"], "Which crust?");
+        let answers = json!({"crust": {"action": "accept", "content": {"crust": "thick"}}});
+        client.request("tasks/update", json!({"taskId": id, "inputResponses": answers})).await.unwrap();
+        let done = told().await;
+        assert_eq!((&done["status"], &done["resultType"]), (&json!("completed"), &Value::Null));
+        assert_eq!(done["result"], serde_json::from_str::<Value>(RESULT).unwrap());
+
+        // One that has ended is told once.
+        let (mut late, _) = listen(&client, json!([id])).await;
+        assert_eq!(late.notification("notifications/tasks").await["params"]["status"], "completed");
+        gate.gateway().close_listens();
+        assert_eq!(late.outcome().await.unwrap()["resultType"], "complete");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_task_of_the_client_cannot_be_listened_to() {
+    let upstream = baker().over_http().await;
+    let gate = Gate::of("bakery", &upstream).start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    for (ids, words) in [
+        (json!("one"), "must be a list of ids of tasks"),
+        (json!([7]), "must be a list of ids of tasks"),
+        (
+            json!((0..101).map(|nth| nth.to_string()).collect::<Vec<_>>()),
+            "at most 100 tasks can be listened to at once",
+        ),
+    ] {
+        let wanted = json!({"notifications": {"taskIds": ids}});
+        let fault = client.request("subscriptions/listen", wanted).await.unwrap_err();
+        assert_eq!((fault.status, fault.code), (200, -32602), "{fault:?}");
+        assert!(fault.message.contains(words), "{fault:?}");
+    }
+    let (_, agreed) = listen(&client, json!(["bakery.oven 1", "oven 1", ""])).await;
+    assert_eq!(agreed, json!({}));
+    let wanted = json!({"notifications": {"taskIds": ["x"]}});
+    let fault = Client::of(gate.url(), Era::Modern).request("subscriptions/listen", wanted).await.unwrap_err();
+    assert_eq!((fault.status, fault.code), (400, -32021), "{fault:?}");
+    assert_eq!(fault.data["requiredCapabilities"]["extensions"][TASKS], json!({}));
+    assert_eq!(upstream.count("tasks/get"), 0);
+}
+
+/// A server whose task is always at work; from the third look on it takes its time.
+fn thinker() -> Script {
+    let task = || {
+        json!({
+            "taskId": "t", "status": "working", "createdAt": "2026-07-28T00:00:00Z",
+            "lastUpdatedAt": "2026-07-28T00:00:00Z", "ttlMs": null, "pollIntervalMs": 20,
+        })
+    };
+    let looks = Arc::new(AtomicU64::new(0));
+    Script::modern()
+        .capabilities(json!({"tools": {}, "extensions": {TASKS: {}}}))
+        .tool("think", move |call: Call| async move {
+            let mut created = task();
+            created["resultType"] = "task".into();
+            call.answer(created);
+        })
+        .on("tasks/get", move |call: Call| {
+            let look = looks.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let mut task = task();
+                task["statusMessage"] = look.to_string().into();
+                match look {
+                    2 => call.hang().await,
+                    _ => call.answer(task),
+                }
+            }
+        })
+}
+
+#[tokio::test]
+async fn nobody_looks_at_a_task_once_its_listener_has_left() {
+    let upstream = thinker().over_http().await;
+    let gate = Gate::of("up", &upstream).start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    let id = client.call("up__think", json!({})).await.unwrap()["taskId"].clone();
+    let (exchange, _) = listen(&client, json!([id])).await;
+    let third = upstream.heard_times("tasks/get", 3).await;
+    drop(exchange);
+    upstream.gave_up(&third.id).await;
+    assert_eq!(upstream.count("tasks/get"), 3);
+}
+
+#[tokio::test]
+async fn a_task_is_told_of_again_when_its_server_is_back() {
+    let upstream = thinker().over_http().await;
+    let gate = Gate::of("up", &upstream).config("restart: {first_wait: 10ms}").start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).capabilities(declared());
+    let id = client.call("up__think", json!({})).await.unwrap()["taskId"].clone();
+    let (mut exchange, _) = listen(&client, json!([id])).await;
+    let mut told = async || exchange.notification("notifications/tasks").await["params"]["statusMessage"].take();
+    assert_eq!((told().await, told().await), (json!("0"), json!("1")));
+    // The third look never gets an answer: the server ends in the middle of it.
+    upstream.heard_times("tasks/get", 3).await;
+    upstream.go_down().await;
+    upstream.come_up().await;
+    assert_ne!(told().await, json!("2"));
 }

@@ -296,12 +296,14 @@ async fn a_tool_that_runs_as_a_task_may_want_a_page_to_be_visited() {
     let page = json!({"mode": "url", "elicitationId": "e1", "url": "https://x/login", "message": "Log in"});
     let done = login.done.clone();
     let tool = r#"{"name":"guarded","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#;
+    let task = || json!({"taskId": "t", "status": "completed", "pollInterval": 20});
     let script = Script::legacy()
         .capabilities(json!({"tools": {}, "tasks": {"requests": {"tools": {"call": {}}}}}))
         .entry("tools", tool)
+        .on("tasks/get", move |call: Call| async move { call.answer(task()) })
         .on("tools/call guarded", move |call: Call| {
             match done.load(Ordering::Relaxed) {
-                true => call.answer(json!({"task": {"taskId": "t", "status": "completed", "pollInterval": 20}})),
+                true => call.answer(json!({"task": task()})),
                 false => refuse(&call, std::slice::from_ref(&page)),
             }
             std::future::ready(())

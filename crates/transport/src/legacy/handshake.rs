@@ -6,6 +6,7 @@ use toolgate_gateway::Gateway;
 use toolgate_identity::Presented;
 use toolgate_protocol::{Era, Json, Object, Revision, RpcError, code, meta};
 
+use super::own_task::OwnTasks;
 use super::resume::Room;
 use super::session::Session;
 
@@ -33,13 +34,17 @@ pub(crate) async fn initialize(
     let about = gateway.about(presented).await.map_err(|error| error.to_rpc())?;
 
     let mut offered = about.capabilities;
-    // Tasks of the modern era are seen through on the client's behalf; it would not know what to do with one.
+    // Tasks of the modern era are seen through on the client's behalf, unless it asks for some itself, in the way of its own.
     if let Some(mut extensions) = offered.child("extensions") {
         extensions.remove(meta::TASKS);
         match extensions.is_empty() {
             true => drop(offered.remove("extensions")),
             false => offered.set("extensions", extensions.to_json()),
         }
+    }
+    let tasks = OwnTasks::new(revision, about.tasks_on_request);
+    if let Some(capability) = tasks.capability() {
+        offered.set("tasks", capability);
     }
     let mut result = Object::new()
         .with("protocolVersion", Json::string(revision.as_str()))
@@ -49,7 +54,7 @@ pub(crate) async fn initialize(
         result.set("instructions", Json::string(instructions));
     }
     let client_info = params.get("clientInfo").cloned();
-    let session = Session::new(gateway.clone(), presented.clone(), revision, capabilities, client_info, room);
+    let session = Session::new(gateway.clone(), presented.clone(), revision, capabilities, client_info, tasks, room);
     Ok((session, result.to_json()))
 }
 

@@ -7,6 +7,7 @@
 mod ask;
 mod handshake;
 mod http;
+mod own_task;
 mod relay;
 mod result;
 mod resume;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use toolgate_gateway::Request;
 use toolgate_protocol::message::{Request as RpcRequest, Response};
-use toolgate_protocol::meta::Level;
+use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{
     Event, Id, Json, Message, Method, Notification, Object, OnDrop, Outcome, Reply, RpcError, code, refusal,
 };
@@ -71,15 +71,12 @@ impl Session {
                 self.unwatch(&uri(&request.params)?);
                 Ok(Json::literal("{}"))
             }
+            Method::TasksGet | Method::TasksCancel | Method::TasksList | Method::TasksResult => {
+                self.serve_task(request, outlet).await
+            }
             Method::Initialize => Err(RpcError::new(code::INVALID_REQUEST, "this session is already initialized")),
             // What only the modern era has does not exist here.
-            Method::Discover
-            | Method::Listen
-            | Method::TasksGet
-            | Method::TasksUpdate
-            | Method::TasksCancel
-            | Method::TasksList
-            | Method::TasksResult => {
+            Method::Discover | Method::Listen | Method::TasksUpdate => {
                 Err(RpcError::new(code::METHOD_NOT_FOUND, format!("method not found: {}", request.method)))
             }
             _ => self.relay(request, outlet).await,
@@ -89,7 +86,11 @@ impl Session {
     /// Carries a request through the gateway, in as many rounds as it has questions.
     async fn relay(self: &Arc<Self>, request: RpcRequest, outlet: &Outlet) -> Outcome {
         let RpcRequest { id, method, mut params, .. } = request;
+        let wish = self.tasks.take_wish(&method, &mut params);
         self.stamp(&mut params);
+        if let Some(wish) = &wish {
+            meta::edit(&mut params, |meta| meta.set(meta::AS_TASK, wish.clone()));
+        }
         let (mut rounds, mut patience, mut pages) = (0, Patience::new(self.gateway.answer_wait()), Vec::new());
         while rounds < MAX_ROUNDS {
             patience.begin();
@@ -102,13 +103,19 @@ impl Session {
                 Err(error) => return Err(as_legacy_error(&method, error)),
             };
             let Ok(mut object) = result.object() else { return Ok(result) };
+            let asks =
+                method.may_ask() && object.get("resultType").is_some_and(|kind| kind.as_str() == "\"input_required\"");
+            if wish.is_some() && !asks {
+                self.close_pages(pages, outlet).await;
+                return Ok(self.as_task(object));
+            }
             if method == Method::ToolsCall && object.get("resultType").is_some_and(|kind| kind.as_str() == "\"task\"") {
                 let driven = self.drive(id.json(), &params, &object, outlet, &mut pages).await;
                 let result = driven.map_err(|error| as_legacy_error(&method, error))?;
                 self.close_pages(pages, outlet).await;
                 return Ok(result.object().map_or(result, |object| as_legacy_result(&method, object)));
             }
-            if !method.may_ask() || object.get("resultType").is_none_or(|kind| kind.as_str() != "\"input_required\"") {
+            if !asks {
                 self.close_pages(pages, outlet).await;
                 return Ok(as_legacy_result(&method, object));
             }
@@ -141,7 +148,7 @@ impl Session {
 
     /// Tells the client that the pages are done with to which it was sent under ids of ours. A modern upstream says so with
     /// its result, and an id that stays open keeps a dialog open.
-    async fn close_pages(&self, pages: Vec<Json>, outlet: &Outlet) {
+    pub(super) async fn close_pages(&self, pages: Vec<Json>, outlet: &Outlet) {
         for id in pages {
             self.forget_page(&id);
             let visited = Notification::new(Method::ElicitationComplete, Object::new().with("elicitationId", id));
@@ -236,7 +243,7 @@ pub(super) fn uri(params: &Object) -> Result<String, RpcError> {
 }
 
 /// Puts an error into the words of the legacy era, which knows none of the codes from -32020 on.
-fn as_legacy_error(method: &Method, mut error: RpcError) -> RpcError {
+pub(super) fn as_legacy_error(method: &Method, mut error: RpcError) -> RpcError {
     let names_uri =
         error.data.as_ref().and_then(|data| data.object().ok()).is_some_and(|data| data.get("uri").is_some());
     if *method == Method::ResourcesRead && error.code == code::INVALID_PARAMS && names_uri {

@@ -14,6 +14,7 @@ use toolgate_identity::Presented;
 use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{Id, Json, Outcome, Revision};
 
+use super::own_task::OwnTasks;
 use super::resume::{Kept, Manner, Room};
 use super::roots::RootsAsked;
 
@@ -57,6 +58,8 @@ pub(crate) struct Session {
     /// The ids of the pages that it was sent to and that were not visited yet, as far as it was told.
     pages: Mutex<VecDeque<Json>>,
     pub(super) roots: RootsAsked,
+    /// The tasks that its client asked for.
+    pub(super) tasks: OwnTasks,
     /// Its streams, for a client that comes back to one.
     pub(crate) kept: Kept,
     last_used: Mutex<Instant>,
@@ -95,12 +98,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session {
     /// A new session under a new id.
-    pub(crate) fn new(
+    pub(super) fn new(
         gateway: Arc<Gateway>,
         presented: Presented,
         revision: Revision,
         capabilities: Json,
         client_info: Option<Json>,
+        tasks: OwnTasks,
         room: Room,
     ) -> Arc<Self> {
         let id = random_id();
@@ -125,6 +129,7 @@ impl Session {
             unasked: Mutex::default(),
             pages: Mutex::default(),
             roots: RootsAsked::default(),
+            tasks,
             kept: Kept::new(manner, room),
             last_used: Mutex::new(Instant::now()),
         })

@@ -11,6 +11,7 @@ use std::time::Duration;
 use toolgate_gateway::Request;
 use toolgate_protocol::{Json, Method, Notification, Object, OnDrop, Outcome, RpcError, code, meta};
 
+use super::own_task::related;
 use super::session::{Out, Outlet, Session};
 
 /// How often a task is asked after where its server does not say, and the bounds of what it may say.
@@ -21,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A task in the client's stead.
-struct Driven<'a> {
+pub(super) struct Driven<'a> {
     session: &'a Arc<Session>,
     id: Json,
     task: Json,
@@ -31,6 +32,8 @@ struct Driven<'a> {
     answered: HashSet<String>,
     /// Those that the client agreed to visit, see [`Session::ask_all`].
     pages: &'a mut Vec<Json>,
+    /// Whether the client knows of it, and is told which questions belong to it.
+    is_known: bool,
 }
 
 impl Session {
@@ -45,22 +48,50 @@ impl Session {
     ) -> Outcome {
         let task = created.get("taskId").cloned().unwrap_or(Json::literal("null"));
         let token = params.child("_meta").and_then(|meta| meta.get(meta::PROGRESS_TOKEN).cloned());
-        let (id, answered) = (id.clone(), HashSet::new());
-        let mut driven = Driven { session: self, id, task, token, said: None, steps: 0, answered, pages };
+        let mut driven = Driven::new(self, id, task, token, pages);
         let mut unwanted = driven.cancelling();
         let ended = tokio::time::timeout(LONGEST, driven.see_through(created, outlet)).await;
         if ended.is_ok() {
             unwanted.disarm();
         }
-        ended.unwrap_or_else(|_| Err(failed(format!("the task did not end within {LONGEST:?}"))))
+        ended.unwrap_or_else(|_| Err(took_too_long()))
     }
 }
 
 // === impl Driven ===
 
-impl Driven<'_> {
+impl<'a> Driven<'a> {
+    /// One that was asked for with the request of this id.
+    pub(super) fn new(
+        session: &'a Arc<Session>,
+        id: &Json,
+        task: Json,
+        token: Option<Json>,
+        pages: &'a mut Vec<Json>,
+    ) -> Self {
+        let (id, answered) = (id.clone(), HashSet::new());
+        Self { session, id, task, token, said: None, steps: 0, answered, pages, is_known: false }
+    }
+
+    /// The same for a client that asked for the task itself.
+    pub(super) fn known(self) -> Self {
+        Self { is_known: true, ..self }
+    }
+
+    /// Waits for the end of a task that is in this state; gives its result.
+    pub(super) async fn wait(mut self, state: &Object, outlet: &Outlet) -> Outcome {
+        let ended = tokio::time::timeout(LONGEST, self.see_through(state, outlet)).await;
+        ended.unwrap_or_else(|_| Err(took_too_long()))
+    }
+
     async fn see_through(&mut self, created: &Object, outlet: &Outlet) -> Outcome {
         let mut state = created.clone();
+        // One that had ended as soon as it was created does not say with what: only a look at it does.
+        let says = |member| state.get(member).is_some();
+        let has_ended = matches!(state.string("status").as_deref(), Some("completed" | "failed"));
+        if has_ended && !says("result") && !says("error") {
+            state = self.look().await?;
+        }
         loop {
             self.tell(&state, outlet).await;
             match state.string("status").unwrap_or_default().as_str() {
@@ -76,12 +107,13 @@ impl Driven<'_> {
                 _ => {}
             }
             tokio::time::sleep(pause(&state)).await;
-            state = self
-                .send(Method::TasksGet, Object::new())
-                .await?
-                .object()
-                .map_err(|error| failed(format!("what the server says of the task cannot be read: {error}")))?;
+            state = self.look().await?;
         }
+    }
+
+    async fn look(&self) -> Result<Object, RpcError> {
+        let state = self.send(Method::TasksGet, Object::new()).await?;
+        state.object().map_err(|error| failed(format!("what the server says of the task cannot be read: {error}")))
     }
 
     /// Puts the questions of the task that were not answered yet to the client, and passes the answers on.
@@ -91,11 +123,26 @@ impl Driven<'_> {
         if questions.is_empty() {
             return Ok(());
         }
-        let asked = Object::new().with("inputRequests", questions.to_json());
+        let mut asked = questions.clone();
+        if self.is_known {
+            for question in questions.members() {
+                asked.set(question.name(), self.related(&question.value));
+            }
+        }
+        let asked = Object::new().with("inputRequests", asked.to_json());
         let answers = self.session.ask_all(&asked, outlet, self.pages).await?;
         self.answered.extend(questions.members().map(|question| question.name().to_owned()));
         self.send(Method::TasksUpdate, Object::new().with("inputResponses", answers.to_json())).await?;
         Ok(())
+    }
+
+    /// A question that says which task it belongs to.
+    fn related(&self, question: &Json) -> Json {
+        let Ok(mut question) = question.object() else { return question.clone() };
+        let mut params = question.child("params").unwrap_or_default();
+        meta::edit(&mut params, |meta| meta.set(meta::RELATED_TASK, related(&self.task)));
+        question.set("params", params.to_json());
+        question.to_json()
     }
 
     /// What the task says of itself, as progress of the call.
@@ -142,6 +189,10 @@ impl Driven<'_> {
 fn pause(state: &Object) -> Duration {
     let wanted = state.get("pollIntervalMs").and_then(Json::as_u64).map(Duration::from_millis);
     wanted.unwrap_or(USUAL_PAUSE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+}
+
+fn took_too_long() -> RpcError {
+    failed(format!("the task did not end within {LONGEST:?}"))
 }
 
 fn failed(what: String) -> RpcError {

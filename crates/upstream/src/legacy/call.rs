@@ -84,8 +84,10 @@ pub(super) fn outward(params: &Object, token: Option<u64>) -> Object {
     let mut params = params.clone();
     params.remove("inputResponses");
     params.remove("requestState");
+    // Only the gateway begins tasks here, on behalf of a client or for lack of another way.
+    params.remove("task");
     meta::edit(&mut params, |meta| {
-        meta.retain(|member| !meta::is_per_hop(member.name()));
+        meta.retain(|member| !meta::is_per_hop(member.name()) && member.name() != meta::AS_TASK);
         match token {
             Some(token) => meta.set(meta::PROGRESS_TOKEN, Json::integer(token)),
             None => drop(meta.remove(meta::PROGRESS_TOKEN)),

@@ -5,6 +5,7 @@
 //! upstream asks in mid-call, the call is put aside and its result is the question (`call.rs`).
 
 mod answer;
+mod asking;
 mod call;
 mod question;
 mod roots;
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use toolgate_protocol::meta::Level;
+use toolgate_protocol::meta::{self, Level};
 use toolgate_protocol::{
     Json, Message, Method, Notification, Object, Outcome, Reply, Request, Response, Revision, RpcError, code,
 };
@@ -38,6 +39,7 @@ use crate::mux::{Ask, House, Mux};
 use crate::park::{Digest, Park};
 use crate::upstream::Call;
 use crate::watch::{Status, Wishes};
+use asking::Asking;
 use question::Abilities;
 use session::Opened;
 use url::Pages;
@@ -72,6 +74,8 @@ pub(crate) struct Legacy {
     greeting: Mutex<Option<Instant>>,
     visits: Visits,
     roots: Arc<Roots>,
+    /// What tasks want to know of their clients.
+    asking: Asking,
 }
 
 /// How a call begins.
@@ -133,6 +137,7 @@ impl Legacy {
             greeting: Mutex::new(greeting),
             visits: Visits::default(),
             roots,
+            asking: Asking::default(),
         });
         let house = Arc::downgrade(&link);
         let initialized = Notification::new(Method::Initialized, Object::new()).encode();
@@ -187,6 +192,9 @@ impl Legacy {
                 Ok(pages) => course::run(Visiting::new(self, call, pages, within), &self.around, permit).await,
             };
         }
+        if let Some(wish) = task::Wish::of(&call.method) {
+            return Box::pin(task::fulfil(self, wish, call, within, permit)).await;
+        }
         match self.start(call, Pages::default(), within).await? {
             Started::Over(outcome, _) => Ok(Reply::done(outcome)),
             Started::Running(course) => course::run(*course, &self.around, permit).await,
@@ -195,12 +203,15 @@ impl Legacy {
 
     /// Begins a call, as a task if it must be one. `pages` are what its person agreed to visit.
     async fn start(self: &Arc<Self>, call: Call, mut pages: Pages, within: Duration) -> Result<Started, Failure> {
-        let instead = match task::is_wanted(&call) {
+        let instead = match task::is_wanted(&call) && self.peer.can(&["tasks", "requests", "tools", "call"]) {
             false => None,
+            true if meta::declares(&call.params, meta::TASKS) => {
+                let outcome = task::hand_out(self, &call, within).await?;
+                return Ok(Started::Over(self.judge_begun(&mut pages, &call, outcome), pages));
+            }
             true => match Box::pin(task::begin(self, &call, within)).await? {
                 task::Begun::Answered(outcome) => {
-                    let abilities = Abilities::of(&call.params.child("_meta").unwrap_or_default());
-                    let outcome = self.judge(&mut pages, &call.method, &abilities, outcome);
+                    let outcome = self.judge_begun(&mut pages, &call, outcome);
                     return Ok(Started::Over(answer::modernize(&call.method, None, outcome), pages));
                 }
                 task::Begun::Task(method, params, unwanted) => Some((method, params, unwanted)),
@@ -211,6 +222,12 @@ impl Legacy {
             Some(outcome) => Started::Over(outcome, course.pages().clone()),
             None => Started::Running(course),
         })
+    }
+
+    /// The outcome of a call that ended as soon as it was to begin.
+    fn judge_begun(&self, pages: &mut Pages, call: &Call, outcome: Outcome) -> Outcome {
+        let abilities = Abilities::of(&call.params.child("_meta").unwrap_or_default());
+        self.judge(pages, &call.method, &abilities, outcome)
     }
 
     fn judge(&self, pages: &mut Pages, method: &Method, abilities: &Abilities, outcome: Outcome) -> Outcome {
