@@ -119,16 +119,19 @@ impl Catalog {
                 self.follow(member);
             }
         }
+        let mut replaced = Vec::new();
         for gone in &before.members {
             if now.members.iter().any(|other| Arc::ptr_eq(other, gone)) {
                 continue;
             }
             gone.retired.cancel();
             if !now.members.iter().any(|other| Arc::ptr_eq(&other.upstream, &gone.upstream)) {
+                replaced.push(gone.upstream.name().clone());
                 self.retire(gone.upstream.clone());
             }
         }
         self.expect_searches();
+        let _ = self.inner.changes.send(Change::Rearranged { replaced: replaced.into() });
         for kind in [Kind::Tool, Kind::Prompt, Kind::Resource] {
             // Nobody listening is fine. Who sees the same as before is not told.
             let _ = self.inner.changes.send(Change::List(kind));

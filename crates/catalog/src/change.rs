@@ -11,6 +11,11 @@ use toolgate_upstream::Whose;
 pub enum Change {
     /// The list of this kind is another one. Templates are listed with resources and change as those.
     List(Kind),
+    /// Another config is in force.
+    Rearranged {
+        /// The upstreams in whose place there is another one of the same name, or none.
+        replaced: Arc<[UpstreamName]>,
+    },
     /// A resource changed.
     Resource {
         /// Whose it is.
@@ -53,7 +58,7 @@ impl Change {
     /// everybody's.
     pub fn is_for(&self, caller: &Caller) -> bool {
         match self {
-            Self::List(_) => true,
+            Self::List(_) | Self::Rearranged { .. } => true,
             Self::Resource { whose, .. } | Self::PageVisited { whose, .. } | Self::Log { whose, .. } => {
                 whose.is_for(caller.subject(), caller.conversation().map(|conversation| &**conversation))
             }

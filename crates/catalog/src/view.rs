@@ -98,6 +98,17 @@ impl View {
         self.inner.view(&self.caller, &self.space.namespace.endpoint).unwrap_or_else(|| self.clone())
     }
 
+    /// Whether there is still such an endpoint.
+    pub fn is_served(&self) -> bool {
+        self.inner.now().space(self.endpoint()).is_some()
+    }
+
+    /// Whether the resource of this URI can still be read here.
+    pub fn still_has(&self, uri: &str) -> bool {
+        let now = self.now();
+        self.is_served() && now.find(&now.snapshot, Kind::Resource, uri).is_some()
+    }
+
     /// How its tools are shown.
     pub fn showing(&self) -> &Showing {
         &self.space.namespace.showing

@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, mpsc, watch};
 use toolgate_catalog::{Change, View, Watch};
 use toolgate_identity::{Caller, Presented};
-use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, UpstreamName, meta};
+use toolgate_protocol::{Event, Json, Kind, Method, Notification, Object, OnDrop, Reply, Subject, UpstreamName, meta};
 
 use crate::error::Error;
 use crate::exchange::Request;
@@ -25,10 +27,14 @@ const QUEUE: usize = 64;
 #[derive(Default)]
 struct Filter {
     lists: Vec<Kind>,
-    /// By their upstream and their URI there: the one that the client named, and where it is watched.
-    resources: HashMap<(UpstreamName, Arc<str>), (Arc<str>, Watch)>,
+    resources: HashMap<Resource, Watched>,
     tasks: Vec<String>,
 }
+
+/// A resource, by its upstream and its URI there.
+type Resource = (UpstreamName, Arc<str>);
+/// The URI by which a client named it, and where it is watched.
+type Watched = (Arc<str>, Watch);
 
 /// What a client was listed, so that nobody is told of changes that they do not see: another namespace's, or those of tools
 /// behind the surface.
@@ -77,13 +83,9 @@ pub(crate) async fn listen(
     );
 
     for uri in resources(&wanted)? {
-        let named = Object::new().with("uri", Json::string(&uri));
         // What cannot be watched is missing from the acknowledgement; that is how the client is told.
-        if let Ok(route) = view.resolve(&Method::ResourcesRead, &named).await
-            && let Ok(watch) = route.watch().await
-        {
-            let subject = route.subject();
-            filter.resources.insert((subject.upstream.clone(), subject.native.clone()), (uri.into(), watch));
+        if let Some((at, watched)) = watch(view.clone(), uri.into()).await {
+            filter.resources.insert(at, watched);
         }
     }
 
@@ -101,6 +103,15 @@ pub(crate) async fn listen(
     Ok(Reply::stream(events, OnDrop::default()))
 }
 
+/// Watches a resource, if that can be done.
+async fn watch(view: View, uri: Arc<str>) -> Option<(Resource, Watched)> {
+    let named = Object::new().with("uri", Json::string(&uri));
+    let route = view.resolve(&Method::ResourcesRead, &named).await.ok()?;
+    let watch = route.watch().await.ok()?;
+    let Subject { upstream, native, .. } = route.subject().clone();
+    Some(((upstream, native), (uri, watch)))
+}
+
 fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
     let Some(uris) = wanted.get("resourceSubscriptions") else { return Ok(Vec::new()) };
     let uris: Vec<String> =
@@ -113,20 +124,38 @@ fn resources(wanted: &Object) -> Result<Vec<String>, Error> {
 
 /// Tells of changes until the client leaves or the gateway closes.
 async fn tell(
-    filter: Filter,
+    mut filter: Filter,
     (mut changes, mut tasks): (broadcast::Receiver<Change>, Follower),
     mut lists: ListsWatch,
     mut closing: watch::Receiver<bool>,
     subscription: Json,
     sender: mpsc::Sender<Event>,
 ) {
+    // What was watched at an upstream in whose place there is another one now.
+    let mut watching_anew = FuturesUnordered::new();
     loop {
         let notifications = tokio::select! {
             () = sender.closed() => return,
             _ = closing.wait_for(|closing| *closing) => break,
             Some(of_task) = tasks.next() => vec![of_task],
+            Some(watched) = watching_anew.next() => {
+                let Some((at, watched)): Option<(Resource, Watched)> = watched else { continue };
+                // Nobody knows what happened in between.
+                let changed = updated(&watched.0);
+                filter.resources.insert(at, watched);
+                vec![changed]
+            }
             change = changes.recv() => match change {
+                Ok(Change::Rearranged { .. }) if !lists.resources.is_served() => break,
+                Ok(Change::Rearranged { replaced }) => {
+                    for uri in filter.forget(&replaced) {
+                        watching_anew.push(watch(lists.resources.now(), uri));
+                    }
+                    continue;
+                }
                 Ok(Change::List(kind)) if !lists.has_changed(kind) => continue,
+                // It may be a namespace's no more, for all that is still watched.
+                Ok(Change::Resource { upstream, uri, .. }) if !filter.may_hear(&lists, upstream.clone(), uri.clone()) => continue,
                 Ok(change) => filter.notification(change).into_iter().collect(),
                 Err(broadcast::error::RecvError::Lagged(_)) => filter.everything(),
                 Err(broadcast::error::RecvError::Closed) => break,
@@ -194,12 +223,23 @@ impl Filter {
     /// What may have changed while the client was too slow to be told.
     fn everything(&self) -> Vec<Notification> {
         let lists = self.lists.iter().filter_map(|kind| list_changed(*kind));
-        let resources = self
-            .resources
-            .values()
-            .map(|(uri, _)| Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri))));
-        lists.chain(resources).collect()
+        lists.chain(self.resources.values().map(|(uri, _)| updated(uri))).collect()
     }
+
+    /// Whether the client may still read a resource that changed.
+    fn may_hear(&self, lists: &ListsWatch, upstream: UpstreamName, uri: Arc<str>) -> bool {
+        self.resources.get(&(upstream, uri)).is_some_and(|(public, _)| lists.resources.still_has(public))
+    }
+
+    /// Gives up the watches at these upstreams. Gives the URIs that the client named.
+    fn forget(&mut self, upstreams: &[UpstreamName]) -> Vec<Arc<str>> {
+        let gone = self.resources.extract_if(|(upstream, _), _| upstreams.contains(upstream));
+        gone.map(|(_, (uri, _))| uri).collect()
+    }
+}
+
+fn updated(uri: &str) -> Notification {
+    Notification::new(Method::ResourceUpdated, Object::new().with("uri", Json::string(uri)))
 }
 
 fn list_changed(kind: Kind) -> Option<Notification> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 use tokio::sync::Notify;
-use toolgate_testkit::{Answer, Call, Client, EVERY_WAY, Era, Gate, Program, Script, until};
+use toolgate_testkit::{Answer, Call, Client, EVERY_WAY, Era, Gate, Program, Script, soon, until};
 
 use crate::commands::TOOLGATE;
 
@@ -109,6 +109,42 @@ async fn endpoints_come_and_go() {
     assert_eq!(session.start("tools/list", json!({})).await.status, 404);
     let fault = of_team().request("tools/list", json!({})).await.unwrap_err();
     assert!(fault.message.contains("/ns/team/mcp"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn who_watches_a_resource_goes_on_to_watch_it_at_the_upstream_that_takes_its_place() {
+    for era in Era::BOTH {
+        let with_a = || Script::echo(era).entry("resources", r#"{"uri":"file:///a","name":"a"}"#);
+        let (before, after) = (with_a().over_http().await, with_a().over_http().await);
+        let gate = Gate::of("up", &before).start().await.settled().await;
+        let client = gate.client(era).await;
+        let mut listening = client.listen(&["file:///a"]).await;
+        gate.becomes(Gate::of("up", &after));
+        // What happened in between nobody knows.
+        listening.notification("notifications/resources/updated").await;
+        after.tell("notifications/resources/updated", json!({"uri": "file:///a"})).await;
+        listening.notification("notifications/resources/updated").await;
+        // Taken out of what is shown here, it is not told of any more.
+        let other = r#"namespaces: {default: {resources: {deny: ["*"]}}}"#;
+        gate.becomes(Gate::of("up", &after).config(other));
+        listening.notification("notifications/resources/list_changed").await;
+        after.tell("notifications/resources/updated", json!({"uri": "file:///a"})).await;
+        gate.becomes(
+            Gate::of("up", &after).config("namespaces: {default: {tools: {deny: [echo]}, resources: {deny: [\"*\"]}}}"),
+        );
+        let next = listening.expect_next().await;
+        assert_eq!(next["method"], "notifications/tools/list_changed", "{era:?} {next}");
+    }
+}
+
+#[tokio::test]
+async fn a_listen_at_an_endpoint_that_is_no_more_ends() {
+    let upstream = Script::echo(Era::Modern).over_http().await;
+    let gate = Gate::of("up", &upstream).config("namespaces: {team: {}}").start().await.settled().await;
+    let client = Client::of(gate.url(), Era::Modern).at("/ns/team/mcp");
+    let mut listening = client.listen(&[]).await;
+    gate.becomes(Gate::of("up", &upstream));
+    assert!(soon("the end", listening.outcome()).await.is_ok());
 }
 
 #[tokio::test]
