@@ -39,7 +39,7 @@ impl<'a> Fitter<'a> {
         }
         let schema = self.definition(schema);
         if is_anything(schema) {
-            return true;
+            return !has_hole(node);
         }
         let words = words(schema);
         if !words.is_empty() {
@@ -205,6 +205,11 @@ impl<'a> Fitter<'a> {
 /// Whether any JSON will do.
 fn is_anything(schema: &Json) -> bool {
     *schema == Json::Bool(true)
+}
+
+/// Whether a fault has been reported somewhere in it.
+fn has_hole(node: &Node) -> bool {
+    node.is_hole() || node.items().iter().any(has_hole) || node.pairs().iter().any(|(_, value)| has_hole(value))
 }
 
 /// The words of an enumeration.

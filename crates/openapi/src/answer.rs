@@ -172,9 +172,9 @@ fn without_tags(page: &str) -> String {
         words.push_str(&rest[..at]);
         words.push(' ');
         let tag = &rest[at..];
-        let hidden = ["script", "style", "svg", "head"].into_iter().find(|name| {
-            tag.get(1..=name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name))
-        });
+        let hidden = ["script", "style", "svg", "head"]
+            .into_iter()
+            .find(|name| tag.get(1..=name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name)));
         let end = match hidden {
             Some(name) => find_ignoring_case(tag, &format!("</{name}")).unwrap_or(tag.len()),
             None => 0,

@@ -143,7 +143,8 @@ impl<'d> Reading<'d> {
         let id = operation.text_of("operationId").filter(|id| !id.trim().is_empty());
         // Every operation takes its name, wanted or not, so that no name depends on the filter.
         let name = self.names.unique(&id.map_or_else(|| format!("{method} {path}"), str::to_owned));
-        let tags: Vec<&str> = operation.get("tags").into_iter().flat_map(Node::items).filter_map(Node::as_text).collect();
+        let tags: Vec<&str> =
+            operation.get("tags").into_iter().flat_map(Node::items).filter_map(Node::as_text).collect();
         if !(options.permits)(&Facts { name: &name, id, tags: &tags, method, path }) {
             return;
         }

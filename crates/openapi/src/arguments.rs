@@ -16,8 +16,19 @@ use crate::tree::{Members, Node};
 
 /// Headers that the gateway or HTTP itself sets, or that OpenAPI says to take from elsewhere.
 const NOT_ARGUMENTS: [&str; 13] = [
-    "accept", "content-type", "authorization", "host", "connection", "content-length", "transfer-encoding", "upgrade",
-    "te", "trailer", "cookie", "proxy-authorization", "expect",
+    "accept",
+    "content-type",
+    "authorization",
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+    "trailer",
+    "cookie",
+    "proxy-authorization",
+    "expect",
 ];
 
 /// What one operation takes.
@@ -112,7 +123,8 @@ impl<'d> Reader<'_, 'd> {
             Place::Query => !self.fixed.contains(&format!("?{name}")),
             Place::Header if NOT_ARGUMENTS.contains(&&*lower) || self.fixed.contains(&lower) => false,
             Place::Header | Place::Cookie => {
-                let is_token = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+                let is_token =
+                    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
                 if !is_token {
                     faults.push(format!("`{}` is not a name for a {}", brief(name, 60), place.as_str()));
                 }
@@ -196,14 +208,7 @@ impl<'d> Reader<'_, 'd> {
         }
     }
 
-    fn members(
-        &mut self,
-        object: &Node,
-        properties: &Members,
-        kind: Kind,
-        required: bool,
-        arguments: &mut Arguments,
-    ) {
+    fn members(&mut self, object: &Node, properties: &Members, kind: Kind, required: bool, arguments: &mut Arguments) {
         let needed: HashSet<&str> =
             object.get("required").into_iter().flat_map(Node::items).filter_map(Node::as_text).collect();
         let mut members = Vec::new();
@@ -246,9 +251,7 @@ impl<'d> Reader<'_, 'd> {
                 let files = properties().filter_map(|(name, schema)| {
                     let media = encoding(name).and_then(|encoding| encoding.text_of("contentType"));
                     let of_item = schema.get("items").unwrap_or(&Node::Null);
-                    let is_file = [schema, of_item].iter().any(|one| {
-                        self.document.resolve(one).is_ok_and(is_binary)
-                    });
+                    let is_file = [schema, of_item].iter().any(|one| self.document.resolve(one).is_ok_and(is_binary));
                     let media = media.filter(|media| !media.contains([',', '*', '\r', '\n']));
                     is_file.then(|| (name.clone(), media.unwrap_or("application/octet-stream").to_owned()))
                 });
@@ -259,7 +262,9 @@ impl<'d> Reader<'_, 'd> {
             text if is_text(text) => Kind::Text(media.to_owned()),
             _ if object.text_of("type") == Some("string") && !is_binary(object) => Kind::Text(media.to_owned()),
             _ if object.get("properties").is_some() => Kind::Json(media.to_owned()),
-            other => Kind::Bytes(if other.contains('*') { "application/octet-stream".into() } else { media.to_owned() }),
+            other => {
+                Kind::Bytes(if other.contains('*') { "application/octet-stream".into() } else { media.to_owned() })
+            }
         }
     }
 }
@@ -291,8 +296,15 @@ pub(crate) fn is_text(media: &str) -> bool {
         || media.ends_with("+xml")
         || matches!(
             media,
-            "application/xml" | "application/yaml" | "application/x-yaml" | "application/x-ndjson" | "application/jsonl"
-                | "application/graphql" | "application/javascript" | "application/sdp" | "application/csv"
+            "application/xml"
+                | "application/yaml"
+                | "application/x-yaml"
+                | "application/x-ndjson"
+                | "application/jsonl"
+                | "application/graphql"
+                | "application/javascript"
+                | "application/sdp"
+                | "application/csv"
         )
 }
 
@@ -319,10 +331,8 @@ fn file_schema(schema: &Node) -> Node {
     let told = format!("{told}The file's bytes in base64 or as a `data:` URL, or `{{\"filename\": …, \"data\": …}}`.");
     let kinds = ["string", "object", "array"].map(Node::text).to_vec();
     let kinds = if schema.get("items").is_some() { kinds } else { kinds[..2].to_vec() };
-    let mut file = Members::from_iter([
-        ("type".to_owned(), Node::List(kinds)),
-        ("description".to_owned(), Node::text(told)),
-    ]);
+    let mut file =
+        Members::from_iter([("type".to_owned(), Node::List(kinds)), ("description".to_owned(), Node::text(told))]);
     if schema.get("items").is_some() {
         file.insert("items".into(), Node::map([]));
     }

@@ -12,7 +12,7 @@ use crate::plan::{BadArguments, Piece, bad, fill, given, missing};
 use crate::tree::Node;
 
 /// What is sent, made of which arguments.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Body {
     /// Nothing.
     None,
@@ -25,7 +25,7 @@ pub(crate) enum Body {
 }
 
 /// An argument that becomes a member of the body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {
     pub(crate) argument: String,
     pub(crate) name: String,
@@ -33,7 +33,7 @@ pub(crate) struct Member {
 }
 
 /// How a body is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     /// As JSON; the media type.
     Json(String),

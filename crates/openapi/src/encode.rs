@@ -9,8 +9,18 @@ use crate::tree::Node;
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// What a query value may have beside that when its parameter says `allowReserved`; not what parts or ends a query.
 const RESERVED: &AsciiSet = &STRICT
-    .remove(b':').remove(b'/').remove(b'?').remove(b'@').remove(b'!').remove(b'$').remove(b'\'')
-    .remove(b'(').remove(b')').remove(b'*').remove(b',').remove(b';');
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b'@')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b';');
 /// Nesting of `a[b][c]…`.
 const MAX_NESTING: usize = 16;
 

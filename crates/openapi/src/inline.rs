@@ -85,9 +85,9 @@ impl Closed {
                     }
                     copy
                 }
-                None => Node::Map(
-                    members.iter().map(|(name, value)| (name.clone(), self.written_out(value))).collect(),
-                ),
+                None => {
+                    Node::Map(members.iter().map(|(name, value)| (name.clone(), self.written_out(value))).collect())
+                }
             },
             Node::List(items) => Node::List(items.iter().map(|item| self.written_out(item)).collect()),
             scalar => scalar.clone(),
@@ -123,7 +123,9 @@ fn references(schema: &Node, found: &mut Vec<String>) {
 pub(crate) fn cut(node: &Node, levels: usize) -> Node {
     match node {
         Node::Map(_) if levels == 0 => Node::map([]),
-        Node::Map(members) => Node::Map(members.iter().filter_map(|(name, value)| below(name, value, levels)).collect()),
+        Node::Map(members) => {
+            Node::Map(members.iter().filter_map(|(name, value)| below(name, value, levels)).collect())
+        }
         other => other.clone(),
     }
 }

@@ -26,7 +26,7 @@ const MAX_NESTING: usize = 48;
 const LEVELS: [usize; 4] = [10, 6, 4, 2];
 
 /// An operation as a tool.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
     /// The name of the tool.
     pub name: String,
@@ -146,12 +146,7 @@ fn safe(text: &str) -> String {
     })
 }
 
-fn input_schema(
-    arguments: &Arguments,
-    schemas: &Schemas<'_>,
-    closed: &mut Closed,
-    faults: &mut Vec<String>,
-) -> Node {
+fn input_schema(arguments: &Arguments, schemas: &Schemas<'_>, closed: &mut Closed, faults: &mut Vec<String>) -> Node {
     let mut properties = Members::new();
     for (name, schema) in &arguments.schemas {
         properties.insert(name.clone(), closed.close(schema, &schemas.defs));

@@ -22,9 +22,8 @@ pub(crate) fn of(document: &Document, operation: &Node) -> Option<Node> {
     let responses = operation.get("responses")?;
     let good = responses.pairs().find(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
     let response = document.resolve(good.or_else(|| responses.get("default"))?).ok()?;
-    let content = response.get("content")?.pairs().find(|(media, _)| {
-        is_json(media.split(';').next().unwrap_or_default().trim())
-    });
+    let content =
+        response.get("content")?.pairs().find(|(media, _)| is_json(media.split(';').next().unwrap_or_default().trim()));
     let schema = content?.1.get("schema")?;
     LEVELS.into_iter().find_map(|levels| {
         let mut left = MAX_NODES;

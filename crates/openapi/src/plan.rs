@@ -13,7 +13,7 @@ use crate::encode::{self, Spelling, Style, path_fault, plain};
 const MAX_URL: usize = 32 << 10;
 
 /// How to make one tool's requests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// `GET`, `POST` and so on.
     pub(crate) method: String,
@@ -45,7 +45,7 @@ pub(crate) enum Piece {
 }
 
 /// One thing that is sent outside the body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Param {
     /// Its name on the wire.
     pub(crate) name: String,
@@ -69,7 +69,7 @@ pub(crate) enum Place {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     /// An argument as it is.
     Argument(String),

@@ -17,7 +17,15 @@ const MAX_EXAMPLE: usize = 300;
 
 /// Keywords that hold one schema.
 const ONE: [&str; 9] = [
-    "not", "if", "then", "else", "contains", "propertyNames", "additionalProperties", "unevaluatedProperties", "items",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+    "additionalProperties",
+    "unevaluatedProperties",
+    "items",
 ];
 /// Keywords that hold a list of schemas.
 const MANY: [&str; 4] = ["allOf", "oneOf", "anyOf", "prefixItems"];
@@ -26,7 +34,14 @@ const NAMED: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"]
 /// Keywords that are kept as they are, if their value is of the right kind.
 const TEXTS: [&str; 5] = ["title", "description", "format", "contentEncoding", "contentMediaType"];
 const NUMBERS: [&str; 9] = [
-    "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "minContains",
     "maxContains",
 ];
 
@@ -207,8 +222,7 @@ impl<'d> Schemas<'d> {
         let mut seen = HashSet::new();
         let is_hidden = |name| properties.and_then(|all| all.get(name)).is_some_and(|one| self.is_read_only(one));
         let names = value.items().iter().filter_map(Node::as_text);
-        let names: Vec<Node> =
-            names.filter(|name| seen.insert(*name) && !is_hidden(name)).map(Node::text).collect();
+        let names: Vec<Node> = names.filter(|name| seen.insert(*name) && !is_hidden(name)).map(Node::text).collect();
         (!names.is_empty()).then_some(Node::List(names))
     }
 

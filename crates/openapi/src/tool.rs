@@ -69,7 +69,8 @@ impl Description {
         params.extend(self.headers.iter().map(|(name, value)| self.param(name, value, Place::Header)));
         let places = self.places(&path, &params);
         let input = self.input_schema(&places)?;
-        let known: Vec<String> = input.get("properties").into_iter().flat_map(Node::pairs).map(|(name, _)| name.to_owned()).collect();
+        let known: Vec<String> =
+            input.get("properties").into_iter().flat_map(Node::pairs).map(|(name, _)| name.to_owned()).collect();
         if let Some(lost) = places.iter().find(|place| !known.contains(place)) {
             return Err(format!("`{{{lost}}}` is no property of its `input`"));
         }
@@ -79,7 +80,13 @@ impl Description {
             path,
             query: String::new(),
             known,
-            required: input.get("required").into_iter().flat_map(Node::items).filter_map(Node::as_text).map(str::to_owned).collect(),
+            required: input
+                .get("required")
+                .into_iter()
+                .flat_map(Node::items)
+                .filter_map(Node::as_text)
+                .map(str::to_owned)
+                .collect(),
             open: !matches!(input.get("additionalProperties"), Some(Node::Bool(false)) | None),
             declares_output: false,
             params,

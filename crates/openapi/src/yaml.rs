@@ -34,8 +34,8 @@ enum Kind {
 pub(crate) fn read(text: &str) -> Result<Node, String> {
     let mut loader = Loader::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event
-            .map_err(|error| format!("not YAML: line {}: {}", error.marker().line().max(1), error.info()))?;
+        let (event, span) =
+            event.map_err(|error| format!("not YAML: line {}: {}", error.marker().line().max(1), error.info()))?;
         if loader.root.is_some() {
             break;
         }

@@ -34,12 +34,27 @@ fn survey() {
     for file in ["petstore.yaml", "uspto.yaml", "tictactoe.yaml", "box.json", "discord.json", "openai.json"] {
         let api = read(file, Some("https://api.example.com/v1"));
         let sizes: Vec<usize> = api.operations.iter().map(|o| o.definition.as_str().len()).collect();
-        println!("{file}: {} {} tools {} skipped {:?} sum {} max {} faults {:#?}", api.title, api.version, api.operations.len(), api.skipped, sizes.iter().sum::<usize>(), sizes.iter().max().unwrap(), api.faults);
-        let refs: Vec<&str> = api.operations.iter().filter(|o| o.definition.as_str().contains("$defs")).map(|o| &*o.name).collect();
+        println!(
+            "{file}: {} {} tools {} skipped {:?} sum {} max {} faults {:#?}",
+            api.title,
+            api.version,
+            api.operations.len(),
+            api.skipped,
+            sizes.iter().sum::<usize>(),
+            sizes.iter().max().unwrap(),
+            api.faults
+        );
+        let refs: Vec<&str> =
+            api.operations.iter().filter(|o| o.definition.as_str().contains("$defs")).map(|o| &*o.name).collect();
         println!("with defs: {refs:?}");
-        println!("outputs: {}", api.operations.iter().filter(|o| o.definition.as_str().contains("outputSchema")).count());
+        println!(
+            "outputs: {}",
+            api.operations.iter().filter(|o| o.definition.as_str().contains("outputSchema")).count()
+        );
     }
     let api = read("petstore.yaml", Some("https://x/v1"));
-    for o in &api.operations { println!("{}", serde_json::to_string_pretty(&o.definition.read::<Value>().unwrap()).unwrap()); }
+    for o in &api.operations {
+        println!("{}", serde_json::to_string_pretty(&o.definition.read::<Value>().unwrap()).unwrap());
+    }
     let _ = (tool, request, json!(1));
 }

@@ -168,6 +168,14 @@ impl Upstream {
         self.shared.state.subscribe()
     }
 
+    /// What its operator should know though it works.
+    pub fn notes(&self) -> Vec<String> {
+        match self.shared.live.borrow().as_ref().map(|live| &live.link) {
+            Some(Link::Api(link)) => link.notes(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What it tells from now on, on whichever connection.
     pub fn changes(&self) -> broadcast::Receiver<Told> {
         self.shared.teller.subscribe()
