@@ -29,10 +29,8 @@ fn a_document_is_a_file_beside_the_config_or_a_url() {
 
 #[test]
 fn a_client_s_file_may_have_one_too() {
-    let settings = good(
-        "mcp.json",
-        r#"{"mcpServers": {"pets": {"openapi": "./p.json", "baseUrl": "https://x.example.com"}}}"#,
-    );
+    let settings =
+        good("mcp.json", r#"{"mcpServers": {"pets": {"openapi": "./p.json", "baseUrl": "https://x.example.com"}}}"#);
     assert_eq!(settings.upstreams[0].transport.kind(), "openapi");
 }
 
@@ -43,7 +41,9 @@ fn operations_are_chosen_by_id_tag_path_and_method() {
         deny: deny.iter().map(|text| (*text).to_owned()).collect(),
     };
     let ask = |filter: &OperationFilter| filter.permits(&["repos/get", "repos_get"], &["repos"], "GET", "/repos/{id}");
-    for allowed in ["repos/get", "repos_*", "tag:repos", "tag:re*", "/repos/*", "GET /repos/*", "get /*", "* /repos/{id}"] {
+    for allowed in
+        ["repos/get", "repos_*", "tag:repos", "tag:re*", "/repos/*", "GET /repos/*", "get /*", "* /repos/{id}"]
+    {
         assert!(ask(&filter(&[allowed], &[])), "{allowed}");
         assert!(!ask(&filter(&[], &[allowed])), "{allowed}");
     }

@@ -12,7 +12,8 @@ fn answer(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
 
 fn result_of(output: bool, answer: &Answer) -> Value {
     let schema = json!({"type": "object", "properties": {"a": {}}});
-    let responses = if output { json!({"200": {"content": {"application/json": {"schema": schema}}}}) } else { json!({}) };
+    let responses =
+        if output { json!({"200": {"content": {"application/json": {"schema": schema}}}}) } else { json!({}) };
     let api = one("get", "/a", json!({"responses": responses}));
     api.operations[0].plan.result(answer, 32).read().unwrap()
 }

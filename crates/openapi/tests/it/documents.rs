@@ -103,5 +103,8 @@ fn discord_has_nullable_unions_and_names_that_collide_with_its_paths() {
     assert_eq!(update["inputSchema"]["required"], json!(["guild_id"]));
     let validator = jsonschema::validator_for(&update["inputSchema"]).unwrap();
     assert!(validator.is_valid(&json!({"guild_id": "1", "description": null})), "{update}");
-    assert_eq!(line(&api, "update_guild", json!({"guild_id": "1", "description": null})), r#"PATCH /guilds/1 {"description":null}"#);
+    assert_eq!(
+        line(&api, "update_guild", json!({"guild_id": "1", "description": null})),
+        r#"PATCH /guilds/1 {"description":null}"#
+    );
 }

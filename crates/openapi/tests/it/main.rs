@@ -20,8 +20,7 @@ fn api(document: &Value) -> Api {
 /// The same from a URL, if one is given.
 fn read(document: &Value, url: Option<&str>) -> Result<Api, String> {
     let document = Document::read(document.to_string().as_bytes())?;
-    let options =
-        Options { base_url: None, document_url: url, headers: &["x-own".to_owned()], permits: &|_| true };
+    let options = Options { base_url: None, document_url: url, headers: &["x-own".to_owned()], permits: &|_| true };
     Api::read(&document, &options)
 }
 

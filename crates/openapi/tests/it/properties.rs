@@ -9,10 +9,46 @@ use crate::{ask, one};
 
 /// Words that mean something in a document, so that what is made up is nearly one.
 const WORDS: [&str; 40] = [
-    "$ref", "type", "properties", "items", "allOf", "oneOf", "anyOf", "not", "required", "nullable", "enum", "parameters",
-    "in", "name", "path", "query", "header", "schema", "content", "requestBody", "responses", "200", "get", "post",
-    "application/json", "multipart/form-data", "object", "array", "string", "servers", "url", "#/paths/~1a/get",
-    "#/paths/~1a", "#", "additionalProperties", "style", "deepObject", "operationId", "$defs", "readOnly",
+    "$ref",
+    "type",
+    "properties",
+    "items",
+    "allOf",
+    "oneOf",
+    "anyOf",
+    "not",
+    "required",
+    "nullable",
+    "enum",
+    "parameters",
+    "in",
+    "name",
+    "path",
+    "query",
+    "header",
+    "schema",
+    "content",
+    "requestBody",
+    "responses",
+    "200",
+    "get",
+    "post",
+    "application/json",
+    "multipart/form-data",
+    "object",
+    "array",
+    "string",
+    "servers",
+    "url",
+    "#/paths/~1a/get",
+    "#/paths/~1a",
+    "#",
+    "additionalProperties",
+    "style",
+    "deepObject",
+    "operationId",
+    "$defs",
+    "readOnly",
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -37,9 +73,8 @@ fn value() -> impl Strategy<Value = Value> {
 /// Arguments of any shape for these names.
 fn arguments(names: Vec<String>) -> impl Strategy<Value = Value> {
     let count = names.len();
-    prop::collection::vec(value(), count).prop_map(move |values| {
-        Value::Object(names.iter().cloned().zip(values).collect::<Map<_, _>>())
-    })
+    prop::collection::vec(value(), count)
+        .prop_map(move |values| Value::Object(names.iter().cloned().zip(values).collect::<Map<_, _>>()))
 }
 
 /// All `$ref` in a schema.

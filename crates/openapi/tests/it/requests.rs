@@ -130,7 +130,8 @@ fn numbers_and_members_reach_the_body_as_they_were_given() {
 
 #[test]
 fn bodies_that_are_no_objects_are_one_argument() {
-    let body = |media: &str, schema: Value| json!({"requestBody": {"required": true, "content": {media: {"schema": schema}}}});
+    let body =
+        |media: &str, schema: Value| json!({"requestBody": {"required": true, "content": {media: {"schema": schema}}}});
     let list = one("post", "/b", body("application/json", json!({"type": "array", "items": {"type": "integer"}})));
     assert_eq!(sent(&list, &json!({"body": [1, 2]})).1, "[1,2]");
     assert!(refused(&list, &json!({})).contains("`body` is missing"));

@@ -18,7 +18,10 @@ fn openapi_3_0_becomes_json_schema() {
             json!({"type": "string", "nullable": true, "enum": ["a"]}),
             json!({"type": ["string", "null"], "enum": ["a", null]}),
         ),
-        (json!({"type": "integer", "minimum": 1, "exclusiveMinimum": true}), json!({"type": "integer", "exclusiveMinimum": 1})),
+        (
+            json!({"type": "integer", "minimum": 1, "exclusiveMinimum": true}),
+            json!({"type": "integer", "exclusiveMinimum": 1}),
+        ),
         (json!({"type": "integer", "minimum": 1, "exclusiveMinimum": false}), json!({"type": "integer", "minimum": 1})),
         (json!({"type": "string", "example": "x"}), json!({"type": "string", "examples": ["x"]})),
         (json!({"type": "array"}), json!({"type": "array", "items": {}})),
@@ -84,16 +87,21 @@ fn chains_and_circles_of_references_end() {
     let mut schemas = serde_json::Map::new();
     for nth in 0..5_000 {
         let next = format!("#/components/schemas/S{}", nth + 1);
-        schemas.insert(format!("S{nth}"), json!({"type": "object", "properties": {"a": {"$ref": next}, "b": {"$ref": next}}}));
+        schemas.insert(
+            format!("S{nth}"),
+            json!({"type": "object", "properties": {"a": {"$ref": next}, "b": {"$ref": next}}}),
+        );
     }
     schemas.insert("S5000".into(), json!({"type": "string"}));
     schemas.insert("Self".into(), json!({"$ref": "#/components/schemas/Self"}));
-    schemas.insert("Mixed".into(), json!({"allOf": [{"$ref": "#/components/schemas/Mixed"}, {"properties": {"a": {}}}]}));
+    schemas
+        .insert("Mixed".into(), json!({"allOf": [{"$ref": "#/components/schemas/Mixed"}, {"properties": {"a": {}}}]}));
     let mut document = recursive();
     document["components"]["schemas"] = schemas.into();
     for name in ["S0", "Self", "Mixed"] {
         let at = format!("#/components/schemas/{name}");
-        document["paths"]["/tree"]["post"]["requestBody"]["content"]["application/json"]["schema"] = json!({"$ref": at});
+        document["paths"]["/tree"]["post"]["requestBody"]["content"]["application/json"]["schema"] =
+            json!({"$ref": at});
         let api = api(&document);
         let length = api.operations[0].definition.as_str().len();
         assert!(length < 80 << 10, "{name}: {length}");
@@ -128,7 +136,9 @@ fn what_comes_back_is_described_and_binds_nobody() {
     assert_eq!(output["type"], "object");
     assert_eq!(output["properties"]["name"], json!({"description": "(string)"}));
     let validator = jsonschema::validator_for(&output).unwrap();
-    for odd in [json!({}), json!({"name": null, "left": [], "other": {"a": 1}, "more": 1}), json!({"left": {"left": 7}})] {
+    for odd in
+        [json!({}), json!({"name": null, "left": [], "other": {"a": 1}, "more": 1}), json!({"left": {"left": 7}})]
+    {
         assert!(validator.is_valid(&odd), "{odd}");
     }
 }
@@ -176,7 +186,11 @@ fn faulty_operations_cost_themselves_only() {
     assert!(skipped[0].contains("/elsewhere: `https://other.example.com/paths.json#/x` is in another document"));
     assert!(skipped[1].contains("it is served by another host, https://evil.example.com"));
     assert!(skipped[2].contains("its path holds `.` or `..`"));
-    assert!(api.faults.iter().any(|fault| fault.contains("`other.yaml#/b` is in another document")), "{:?}", api.faults);
+    assert!(
+        api.faults.iter().any(|fault| fault.contains("`other.yaml#/b` is in another document")),
+        "{:?}",
+        api.faults
+    );
 }
 
 #[test]
@@ -214,7 +228,9 @@ fn a_fetched_document_does_not_choose_another_host() {
         let api = read(&document(servers), at).unwrap();
         assert_eq!(api.operations[0].plan.base(), base);
     }
-    for evil in ["https://evil.example.com", "//evil.example.com/x", "http://api.example.com:8443", "http://169.254.169.254"] {
+    for evil in
+        ["https://evil.example.com", "//evil.example.com/x", "http://api.example.com:8443", "http://169.254.169.254"]
+    {
         let error = read(&document(json!([{"url": evil}])), at).unwrap_err();
         assert!(error.contains("another host; if so, set `base_url`"), "{error}");
     }
