@@ -202,9 +202,14 @@ impl<'a> Fitter<'a> {
     }
 }
 
-/// Whether any JSON will do.
+/// Whether any JSON will do: the schema says nothing, or nothing but what it is for.
 fn is_anything(schema: &Json) -> bool {
-    *schema == Json::Bool(true)
+    const SAYS: [&str; 8] = ["type", "enum", "oneOf", "anyOf", "properties", "additionalProperties", "items", "$ref"];
+    match schema {
+        Json::Bool(all) => *all,
+        Json::Object(keywords) => !SAYS.iter().any(|keyword| keywords.contains_key(*keyword)),
+        _ => false,
+    }
 }
 
 /// Whether a fault has been reported somewhere in it.

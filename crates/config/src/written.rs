@@ -161,6 +161,9 @@ impl<'de> Deserialize<'de> for JsonText {
             fn visit_u64<E: Error>(self, value: u64) -> Result<JsonText, E> {
                 Ok(JsonText(value.to_string()))
             }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<JsonText, E> {
+                Ok(JsonText(value.to_string()))
+            }
             fn visit_f64<E: Error>(self, value: f64) -> Result<JsonText, E> {
                 // JSON has neither infinity nor `-5.0` where -5 was written.
                 let whole = value.fract() == 0.0 && value.abs() < 1e15;

@@ -89,12 +89,9 @@ upstreams:
       - {name: none, description: d}
 "#,
     );
-    let expected = "\
-toolgate.yaml:3:29: upstreams.both.openapi: both `url` and `openapi`; an upstream has one of them";
     assert!(faults.lines().count() >= 12, "{faults}");
-    let _ = expected;
     for words in [
-        "toolgate.yaml:3:",
+        "toolgate.yaml:3:19: upstreams.both.openapi: both `url` and `openapi`; an upstream has one of them",
         "upstreams.stray.base_url: `base_url` means nothing without `openapi`",
         "upstreams.odd.openapi: `ftp://x.example.com/a` is not the URL of a server",
         "`FETCH /x` matches no operation",
