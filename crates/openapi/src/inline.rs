@@ -11,6 +11,8 @@ use crate::tree::{Members, Node};
 const SMALL: usize = 2_000;
 /// And it nests no deeper than this.
 const SHALLOW: usize = 12;
+/// So many bytes are gathered under `$defs` at most; a tool's schema is smaller in the end.
+const MAX_NEEDED: usize = 512 << 10;
 
 /// The schemas that are referred to, each with what it refers to written out where that is small.
 #[derive(Debug, Default)]
@@ -34,19 +36,23 @@ impl Closed {
         self.written_out(schema)
     }
 
-    /// What must stand under `$defs` for these schemas.
-    pub(crate) fn needed(&self, schemas: &[&Node]) -> Members {
+    /// What must stand under `$defs` for these schemas; `None` if that is too much.
+    pub(crate) fn needed(&self, schemas: &[&Node]) -> Option<Members> {
         let mut waiting = Vec::new();
         schemas.iter().for_each(|schema| references(schema, &mut waiting));
-        let mut needed = Members::new();
+        let (mut needed, mut size) = (Members::new(), 0);
         while let Some(name) = waiting.pop() {
             if let Some(schema) = self.done.get(&name).filter(|_| !needed.contains_key(&name)) {
+                size += schema.size();
+                if size > MAX_NEEDED {
+                    return None;
+                }
                 references(schema, &mut waiting);
                 needed.insert(name, schema.clone());
             }
         }
         needed.sort_unstable_keys();
-        needed
+        Some(needed)
     }
 
     /// Makes ready one named schema, after all that it refers to. With a stack of its own: chains of references are long.
@@ -116,6 +122,24 @@ fn references(schema: &Node, found: &mut Vec<String>) {
         Node::List(items) => items.iter().for_each(|item| references(item, found)),
         _ => {}
     }
+}
+
+/// A schema without references: what they lead to may be anything.
+pub(crate) fn without_references(schema: &Node) -> Node {
+    match schema {
+        Node::Map(members) if reference(schema).is_some() => {
+            Node::Map(members.iter().filter(|(name, _)| *name == "description").map(owned).collect())
+        }
+        Node::Map(members) => {
+            Node::Map(members.iter().map(|(name, value)| (name.clone(), without_references(value))).collect())
+        }
+        Node::List(items) => Node::List(items.iter().map(without_references).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+fn owned((name, value): (&String, &Node)) -> (String, Node) {
+    (name.clone(), value.clone())
 }
 
 /// A schema without what is below so many levels of schemas: what is there may be anything. What says "not" or "exactly one"

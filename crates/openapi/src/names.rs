@@ -1,6 +1,6 @@
 //! Names of tools: legal for every client, each once, and the same whatever else is filtered out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,21 +11,28 @@ const MARK_LEN: usize = 6;
 
 /// Names given so far.
 #[derive(Debug, Default)]
-pub(crate) struct Names(HashSet<String>);
+pub(crate) struct Names {
+    taken: HashSet<String>,
+    /// How often each was wanted, so that the next number is known.
+    wanted: HashMap<String, u64>,
+}
 
 // === impl Names ===
 
 impl Names {
     /// A name made of this text that nobody has yet.
     pub(crate) fn unique(&mut self, text: &str) -> String {
-        let wanted = legal(text);
+        self.unique_among(legal(text), MAX_LEN)
+    }
+
+    /// A free name: the wanted one, or that with a number, at most so long. ASCII only.
+    pub(crate) fn unique_among(&mut self, wanted: String, longest: usize) -> String {
         let mut name = wanted.clone();
-        let mut nth = 2u64;
-        while !self.0.insert(name.clone()) {
+        while !self.taken.insert(name.clone()) {
+            let nth = self.wanted.entry(wanted.clone()).or_insert(1);
+            *nth += 1;
             let suffix = format!("_{nth}");
-            let room = MAX_LEN - suffix.len();
-            name = format!("{}{suffix}", &wanted[..wanted.len().min(room)]);
-            nth += 1;
+            name = format!("{}{suffix}", &wanted[..wanted.len().min(longest - suffix.len())]);
         }
         name
     }

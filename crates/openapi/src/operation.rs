@@ -8,7 +8,7 @@ use crate::api::{Options, cut_text};
 use crate::arguments::{Arguments, Reader};
 use crate::body::{Body, pieces};
 use crate::document::{Document, brief};
-use crate::inline::{Closed, cut};
+use crate::inline::{Closed, cut, without_references};
 use crate::output;
 use crate::plan::{Param, Piece, Plan, Value};
 use crate::schema::Schemas;
@@ -157,16 +157,31 @@ fn input_schema(arguments: &Arguments, schemas: &Schemas<'_>, closed: &mut Close
     };
     let mut used: Vec<&Node> = properties.values().collect();
     used.push(&more);
-    let defs = closed.needed(&used);
+    let Some(defs) = closed.needed(&used) else {
+        let more = Node::Bool(arguments.more.is_some());
+        let bare = properties.iter().map(|(name, schema)| (name.clone(), without_references(schema))).collect();
+        return fitting(object(arguments, bare, more), arguments, faults);
+    };
+    let mut input = object(arguments, properties, more);
+    if !defs.is_empty() {
+        input.insert("$defs".to_owned(), Node::Map(defs));
+    }
+    fitting(input, arguments, faults)
+}
+
+/// The schema of an object with these arguments.
+fn object(arguments: &Arguments, properties: Members, more: Node) -> Members {
     let mut input = Members::from_iter([("type".to_owned(), Node::text("object"))]);
     input.insert("properties".to_owned(), Node::Map(properties));
     if !arguments.required.is_empty() {
         input.insert("required".to_owned(), Node::List(arguments.required.iter().map(Node::text).collect()));
     }
     input.insert("additionalProperties".to_owned(), more);
-    if !defs.is_empty() {
-        input.insert("$defs".to_owned(), Node::Map(defs));
-    }
+    input
+}
+
+/// The schema, less deep where it is too large.
+fn fitting(input: Members, arguments: &Arguments, faults: &mut Vec<String>) -> Node {
     let input = Node::Map(input);
     let fits = |schema: &Node| schema.size() <= MAX_SCHEMA && schema.depth() <= MAX_NESTING;
     if fits(&input) {

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::document::{Document, Target, brief};
+use crate::names::Names;
 use crate::pattern::is_portable;
 use crate::tree::{Members, Node};
 
@@ -54,7 +55,7 @@ pub(crate) struct Schemas<'d> {
     document: &'d Document,
     /// By pointer, the name under `$defs`.
     names: HashMap<String, String>,
-    taken: HashSet<String>,
+    taken: Names,
     /// By name.
     pub(crate) defs: HashMap<String, Node>,
     /// Pointers to what was named and is not converted yet.
@@ -78,7 +79,7 @@ impl<'d> Schemas<'d> {
         Self {
             document,
             names: HashMap::new(),
-            taken: HashSet::new(),
+            taken: Names::default(),
             defs: HashMap::new(),
             waiting: VecDeque::new(),
             merged: 0,
@@ -156,13 +157,7 @@ impl<'d> Schemas<'d> {
         let last = pointer.rsplit('/').next().unwrap_or_default();
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let stem: String = last.chars().map(|c| if legal(c) { c } else { '_' }).take(80).collect();
-        let stem = if stem.is_empty() { "schema".to_owned() } else { stem };
-        let mut name = stem.clone();
-        let mut nth = 2;
-        while !self.taken.insert(name.clone()) {
-            name = format!("{stem}_{nth}");
-            nth += 1;
-        }
+        let name = self.taken.unique_among(if stem.is_empty() { "schema".to_owned() } else { stem }, 100);
         self.names.insert(pointer.to_owned(), name.clone());
         self.waiting.push_back(pointer.to_owned());
         name

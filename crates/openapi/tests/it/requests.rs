@@ -173,8 +173,8 @@ fn forms_are_written_as_forms() {
         parts[1],
         "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a%22%0D%0Ab.png\"\r\nContent-Type: image/png\r\n\r\nhello\r\n"
     );
-    assert_eq!(parts[2], "\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nn\r\n");
-    assert!(parts[3].contains("Content-Type: application/json\r\n\r\n{\"k\":1}\r\n"), "{}", parts[3]);
+    assert_eq!(parts[3], "\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nn\r\n");
+    assert!(parts[2].contains("Content-Type: application/json\r\n\r\n{\"k\":1}\r\n"), "{}", parts[2]);
     assert_eq!(parts[4], "--\r\n");
 }
 

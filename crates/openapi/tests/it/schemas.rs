@@ -128,6 +128,35 @@ fn what_is_too_large_is_described_less_deeply() {
 }
 
 #[test]
+fn a_large_circle_is_not_written_out_for_each_tool_and_many_alike_names_take_no_time() {
+    let at = |nth: usize| format!("#/components/schemas/S{}", nth % 400);
+    let mut schemas = serde_json::Map::new();
+    for nth in 0..400 {
+        let text = json!({"type": "string", "description": "x".repeat(3_000)});
+        let refs = json!({"next": {"$ref": at(nth + 1)}, "far": {"$ref": at(nth * 7)}, "text": text});
+        schemas.insert(format!("S{nth}"), json!({"type": "object", "properties": refs}));
+    }
+    let mut paths = serde_json::Map::new();
+    for nth in 0..5_000 {
+        let body = json!({"content": {"application/json": {"schema": {"$ref": at(nth)}}}});
+        let operation = if nth % 50 == 0 {
+            json!({"operationId": "same", "requestBody": body})
+        } else {
+            json!({"operationId": "same"})
+        };
+        paths.insert(format!("/p{nth}"), json!({"post": operation}));
+    }
+    let mut document = recursive();
+    document["components"]["schemas"] = schemas.into();
+    document["paths"] = paths.into();
+    let api = api(&document);
+    assert_eq!(api.operations.len(), 5_000);
+    assert!(api.operations.iter().all(|operation| operation.definition.as_str().len() < 80 << 10));
+    let whole = api.operations.iter().find(|operation| operation.definition.as_str().contains("next")).unwrap();
+    assert!(!whole.definition.as_str().contains("$ref"), "{:?}", whole.definition);
+}
+
+#[test]
 fn what_comes_back_is_described_and_binds_nobody() {
     let mut document = recursive();
     document["paths"]["/tree"]["post"]["responses"] = json!({"200": {"content": {"application/json": {"schema":
