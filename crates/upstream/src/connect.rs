@@ -394,6 +394,14 @@ impl Link {
         }
     }
 
+    /// What the operator should know though it works.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Api(link) => link.notes(),
+            Self::Modern(_) | Self::Legacy(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn why(&self) -> Option<String> {
         match self {
             Self::Modern(link) => link.why(),

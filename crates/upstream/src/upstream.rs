@@ -170,10 +170,7 @@ impl Upstream {
 
     /// What its operator should know though it works.
     pub fn notes(&self) -> Vec<String> {
-        match self.shared.live.borrow().as_ref().map(|live| &live.link) {
-            Some(Link::Api(link)) => link.notes(),
-            _ => Vec::new(),
-        }
+        self.shared.live.borrow().as_ref().map(|live| live.link.notes()).unwrap_or_default()
     }
 
     /// What it tells from now on, on whichever connection.
