@@ -29,7 +29,7 @@ enum Chore {
     Test(test::Args),
     /// Holds the laws of ARCHITECTURE.md: floors, eras, names, lengths, lock files.
     Tidy(tidy::Args),
-    /// Feeds the envelope, the framings and the config with bytes that look for what breaks them.
+    /// Feeds the envelope, the framings, the config and API documents with bytes that look for what breaks them.
     Fuzz(fuzz::Args),
     /// Runs the official MCP conformance suite through toolgate, in all four cells of client era and upstream era.
     Conformance(conformance::Args),

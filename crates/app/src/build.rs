@@ -15,6 +15,7 @@ use toolgate_transport::PipeLimits;
 use toolgate_upstream as upstream;
 use toolgate_upstream::Host;
 
+use crate::api;
 use crate::live::{Live, Maker};
 
 /// The most entries on one page of a list. Most clients read every page at once, so pages only keep answers bounded.
@@ -180,6 +181,10 @@ pub(crate) fn upstream_config(
         }),
         Transport::Http { url, headers } => upstream::Transport::Http(http_config(url.reveal(), headers)?),
         Transport::Sse { url, headers } => upstream::Transport::Sse(http_config(url.reveal(), headers)?),
+        Transport::OpenApi { document, base_url, headers, operations } => {
+            upstream::Transport::Api(api::document(document, base_url.as_ref(), headers, operations)?)
+        }
+        Transport::Tools { tools, headers } => upstream::Transport::Api(api::tools(tools, headers)?),
     };
     Ok(upstream::Config {
         name,
@@ -211,7 +216,10 @@ pub(crate) fn upstream_config(
     })
 }
 
-fn http_config(url: &str, headers: &[(String, toolgate_config::Secret)]) -> Result<upstream::HttpConfig, String> {
+pub(crate) fn http_config(
+    url: &str,
+    headers: &[(String, toolgate_config::Secret)],
+) -> Result<upstream::HttpConfig, String> {
     let url: Uri = url.parse().map_err(|error| format!("the URL cannot be read: {error}"))?;
     let headers = headers.iter().map(|(name, value)| {
         let name = HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is no header name"))?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
-use toolgate_config::Transport;
+use toolgate_config::{DocumentPlace, Transport};
 
 /// Sixteen hexadecimal digits. Environment and headers do not count: a new token leads to the same server.
 pub(crate) fn fingerprint(transport: &Transport) -> String {
@@ -15,6 +15,17 @@ pub(crate) fn fingerprint(transport: &Transport) -> String {
             parts.push(cwd.to_string_lossy().into_owned());
         }
         Transport::Http { url, .. } | Transport::Sse { url, .. } => parts.push(url.reveal().to_owned()),
+        Transport::OpenApi { document, base_url, operations, .. } => {
+            parts.push(match document {
+                DocumentPlace::File(path) => path.to_string_lossy().into_owned(),
+                DocumentPlace::Url(url) => url.reveal().to_owned(),
+            });
+            parts.extend(base_url.iter().map(|url| url.reveal().to_owned()));
+            parts.push(format!("{operations:?}"));
+        }
+        Transport::Tools { tools, .. } => {
+            parts.extend(tools.iter().flat_map(|tool| [tool.name.clone(), tool.url.reveal().to_owned()]));
+        }
         // A newer toolgate has newer servers.
         Transport::Builtin { name } => parts.extend([name.as_str().to_owned(), env!("CARGO_PKG_VERSION").to_owned()]),
     }

@@ -1,5 +1,6 @@
 //! Settings to parts, parts to a running gateway. The only crate that knows both the config and what it configures.
 
+mod api;
 mod build;
 mod fingerprint;
 mod live;

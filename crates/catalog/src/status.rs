@@ -27,6 +27,8 @@ pub struct UpstreamStatus {
     pub from_cache: bool,
     /// What it offers.
     pub counts: Counts,
+    /// What the operator should know though it works.
+    pub notes: Vec<String>,
     /// What it lists but is not offered, and why.
     pub dropped: Vec<Dropped>,
 }
@@ -91,6 +93,7 @@ impl UpstreamStatus {
             retry_in_seconds: None,
             from_cache: false,
             counts: Counts::default(),
+            notes: Vec::new(),
             dropped: Vec::new(),
         }
     }

@@ -142,6 +142,7 @@ impl Tracked {
             retry_in_seconds: retry_in,
             from_cache: *self.known.borrow() == Known::Remembered,
             counts: offer.as_deref().map(Counts::of).unwrap_or_default(),
+            notes: self.upstream.notes(),
             dropped: offer.iter().flat_map(|offer| offer.dropped().cloned()).collect(),
         }
     }

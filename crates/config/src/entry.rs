@@ -7,7 +7,7 @@ use crate::node::{Node, Value};
 use crate::suggest;
 
 /// Our words, which may stand in a client's entry too.
-const OURS: [&str; 19] = [
+const OURS: [&str; 23] = [
     "start",
     "idle",
     "declare",
@@ -20,6 +20,10 @@ const OURS: [&str; 19] = [
     "url",
     "transport",
     "headers",
+    "openapi",
+    "base_url",
+    "operations",
+    "http",
     "builtin",
     "enabled",
     "era",
@@ -30,11 +34,12 @@ const OURS: [&str; 19] = [
 ];
 
 /// Words of clients that mean something here; see [`word`].
-const THEIRS: [&str; 14] = [
+const THEIRS: [&str; 15] = [
     "type",
     "transportType",
     "serverUrl",
     "httpUrl",
+    "baseUrl",
     "envFile",
     "disabled",
     "isActive",
@@ -150,6 +155,7 @@ fn word<'a>(key: &'a Node, value: &Node, report: &mut Report) -> Vec<(&'a str, N
         "env" | "environment" => vec![("env", without_nulls(value))],
         "envFile" => vec![("env_file", same)],
         "workingDirectory" | "working_directory" => vec![("cwd", same)],
+        "baseUrl" => vec![("base_url", same)],
         "serverUrl" => vec![("url", same)],
         "httpUrl" => vec![("url", same), ("transport", key.text_like("http"))],
         "type" | "transport" | "transportType" => transport(value, report),

@@ -9,9 +9,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::{HttpTool, Operations};
 use crate::namespace::Namespace;
 use crate::search::{Presentation, Search};
-use crate::spelled::{bytes, period};
+use crate::spelled::{OneOrMany, Period, Size, bytes, period};
 use crate::written::{Pairs, Text};
 
 /// The configuration of toolgate, an MCP gateway: one endpoint in front of many MCP servers.
@@ -241,11 +242,13 @@ pub(crate) struct Stdio {
     pub(crate) env_allow: Vec<Text>,
 }
 
-/// One MCP server behind the gateway: a `command` to run, a `url` to call, or one that is `builtin`.
+/// One MCP server behind the gateway: a `command` to run, a `url` to call, or one that is `builtin`. Or an HTTP API that speaks
+/// no MCP: its `openapi` document, or single requests as tools (`http`).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    { "required": ["command"] }, { "required": ["url"] }, { "required": ["builtin"] }
+    { "required": ["command"] }, { "required": ["url"] }, { "required": ["builtin"] },
+    { "required": ["openapi"] }, { "required": ["http"] }
 ]))]
 pub(crate) struct Upstream {
     /// The program to run, which speaks MCP over stdin and stdout. No shell is involved; a path with a slash is
@@ -276,6 +279,16 @@ pub(crate) struct Upstream {
     /// Headers for each request to it.
     #[schemars(example = serde_json::json!({ "Authorization": "Bearer ${TOKEN}" }))]
     pub(crate) headers: Pairs<Text>,
+    /// The OpenAPI document (3.0 or 3.1) of an API, whose operations become tools: a file, or a URL.
+    #[schemars(example = &"./openapi.yaml")]
+    pub(crate) openapi: Option<Text>,
+    /// Where that API is, if not where its document says.
+    #[schemars(example = &"https://api.example.com/v1")]
+    pub(crate) base_url: Option<Text>,
+    /// Which of its operations become tools.
+    pub(crate) operations: Operations,
+    /// Single HTTP requests as tools.
+    pub(crate) http: Vec<HttpTool>,
     /// A small server that is compiled into toolgate.
     pub(crate) builtin: Option<Builtin>,
     /// `false` keeps it listed, as disabled.
@@ -394,27 +407,6 @@ pub enum Isolation {
     Call,
 }
 
-/// One text, or a list of them; one is read as a list of one.
-#[derive(JsonSchema)]
-#[schemars(inline, untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum OneOrMany {
-    One(Text),
-    Many(Vec<Text>),
-}
-
-/// A duration: `250ms`, `60s`, `5m`, `1h`.
-#[derive(JsonSchema)]
-#[schemars(inline, extend("x-unit" = "time", "pattern" = r"^[0-9.]+ ?(ms|s|m|h|d)$|\$\{"))]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Period(String);
-
-/// A size: `64KiB`, `4MiB`.
-#[derive(JsonSchema)]
-#[schemars(inline, extend("x-unit" = "size", "pattern" = r"^[0-9.]+ ?([KMG]iB|B)$|\$\{"))]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Size(String);
-
 /// The JSON Schema of `toolgate.yaml`, draft 2020-12.
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(File).to_value();
@@ -435,109 +427,5 @@ impl LogLevel {
             LogLevel::Debug => "debug",
             LogLevel::Trace => "trace",
         }
-    }
-}
-
-// === defaults ===
-
-impl Default for File {
-    fn default() -> Self {
-        File {
-            listen: vec![Text::from("127.0.0.1:8665")],
-            names: Names::default(),
-            presentation: Presentation::default(),
-            search: Search::default(),
-            allowed_hosts: Vec::new(),
-            allowed_origins: Vec::new(),
-            state_dir: None,
-            keys: Vec::new(),
-            replica: Replica::default(),
-            refresh: Duration::from_secs(300),
-            log: Log::default(),
-            limits: Limits::default(),
-            timeouts: Timeouts::default(),
-            restart: Restart::default(),
-            stdio: Stdio::default(),
-            upstreams: Pairs::default(),
-            namespaces: Pairs::default(),
-            schema: None,
-        }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Log { format: LogFormat::Auto, level: LogLevel::Info }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            request: 4 << 20,
-            response: 16 << 20,
-            depth: 64,
-            batch: 64,
-            sessions: 10_000,
-            in_flight: 10_000,
-            entries: 10_000,
-            parked: 1000,
-            parked_per_caller: 250,
-            isolated: 100,
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Timeouts {
-            startup: Duration::from_secs(2),
-            connect: Duration::from_secs(60),
-            probe: Duration::from_secs(5),
-            list: Duration::from_secs(30),
-            call: Duration::from_secs(60),
-            answer: Duration::from_secs(600),
-            session_idle: Duration::from_secs(3600),
-            stream: None,
-            shutdown: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Upstream {
-            command: Default::default(),
-            args: Default::default(),
-            env: Default::default(),
-            env_file: Default::default(),
-            env_allow: Default::default(),
-            cwd: Default::default(),
-            url: Default::default(),
-            transport: Default::default(),
-            headers: Default::default(),
-            builtin: Default::default(),
-            enabled: Default::default(),
-            era: Default::default(),
-            isolation: Default::default(),
-            timeout: Default::default(),
-            restart: Default::default(),
-            tools: Default::default(),
-            start: Default::default(),
-            idle: Duration::from_secs(600),
-            declare: Default::default(),
-        }
-    }
-}
-
-impl Default for Restart {
-    fn default() -> Self {
-        Restart { first_wait: Duration::from_millis(250), max_wait: Duration::from_secs(60) }
-    }
-}
-
-impl Default for Stdio {
-    fn default() -> Self {
-        Stdio { env_allow: crate::places::ENV_ALLOW.iter().copied().map(Text::from).collect() }
     }
 }

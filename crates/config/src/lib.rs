@@ -24,10 +24,12 @@ mod shape;
 mod suggest;
 
 mod de;
+mod defaults;
 mod file;
 mod units;
 mod written;
 
+mod api;
 mod env_file;
 mod namespace;
 mod pattern;
@@ -43,6 +45,7 @@ mod secret;
 mod settings;
 mod show;
 
+pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};

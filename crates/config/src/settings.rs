@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::api::{DocumentPlace, HttpToolSettings, OperationFilter};
 use crate::file::{Builtin, Era, Isolation, Limits, Log, Names, Restart, Timeouts};
 use crate::namespace::NamespaceSettings;
 use crate::node::Place;
@@ -130,6 +131,24 @@ pub enum Transport {
         /// Headers for each request, names in lower case, each once.
         headers: Vec<(String, Secret)>,
     },
+    /// An HTTP API that an OpenAPI document describes.
+    OpenApi {
+        /// Where the document is.
+        document: DocumentPlace,
+        /// Where the API is, where not as the document says; shown as written.
+        base_url: Option<Secret>,
+        /// Headers for each request, names in lower case, each once.
+        headers: Vec<(String, Secret)>,
+        /// Which operations become tools.
+        operations: OperationFilter,
+    },
+    /// Single HTTP requests.
+    Tools {
+        /// The tools.
+        tools: Vec<HttpToolSettings>,
+        /// Headers for each request, names in lower case, each once.
+        headers: Vec<(String, Secret)>,
+    },
     /// A server compiled into toolgate.
     Builtin {
         /// Which one.
@@ -190,12 +209,14 @@ impl Builtin {
 // === impl Transport ===
 
 impl Transport {
-    /// The word for it in lists: `stdio`, `http`, `sse` or `builtin`.
+    /// The word for it in lists: `stdio`, `http`, `sse`, `openapi`, `tools` or `builtin`.
     pub fn kind(&self) -> &'static str {
         match self {
             Transport::Stdio { .. } => "stdio",
             Transport::Http { .. } => "http",
             Transport::Sse { .. } => "sse",
+            Transport::OpenApi { .. } => "openapi",
+            Transport::Tools { .. } => "tools",
             Transport::Builtin { .. } => "builtin",
         }
     }

@@ -39,7 +39,7 @@ impl<'a> Fitter<'a> {
         }
         let schema = self.definition(schema);
         if is_anything(schema) {
-            return true;
+            return !has_hole(node);
         }
         let words = words(schema);
         if !words.is_empty() {
@@ -202,9 +202,19 @@ impl<'a> Fitter<'a> {
     }
 }
 
-/// Whether any JSON will do.
+/// Whether any JSON will do: the schema says nothing, or nothing but what it is for.
 fn is_anything(schema: &Json) -> bool {
-    *schema == Json::Bool(true)
+    const SAYS: [&str; 8] = ["type", "enum", "oneOf", "anyOf", "properties", "additionalProperties", "items", "$ref"];
+    match schema {
+        Json::Bool(all) => *all,
+        Json::Object(keywords) => !SAYS.iter().any(|keyword| keywords.contains_key(*keyword)),
+        _ => false,
+    }
+}
+
+/// Whether a fault has been reported somewhere in it.
+fn has_hole(node: &Node) -> bool {
+    node.is_hole() || node.items().iter().any(has_hole) || node.pairs().iter().any(|(_, value)| has_hole(value))
 }
 
 /// The words of an enumeration.

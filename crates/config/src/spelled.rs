@@ -1,8 +1,32 @@
-//! How durations and sizes are spelled in the config file, for serde.
+//! How durations and sizes are spelled in the config file, for serde and for the schema.
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+
 use crate::units;
+use crate::written::Text;
+
+/// One text, or a list of them; one is read as a list of one.
+#[derive(JsonSchema)]
+#[schemars(inline, untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) enum OneOrMany {
+    One(Text),
+    Many(Vec<Text>),
+}
+
+/// A duration: `250ms`, `60s`, `5m`, `1h`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("x-unit" = "time", "pattern" = r"^[0-9.]+ ?(ms|s|m|h|d)$|\$\{"))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct Period(String);
+
+/// A size: `64KiB`, `4MiB`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("x-unit" = "size", "pattern" = r"^[0-9.]+ ?([KMG]iB|B)$|\$\{"))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct Size(String);
 
 pub(crate) mod period {
     use super::{Duration, units};

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::env_file;
 use crate::fault::Report;
 use crate::file::{self, Restart};
 use crate::node::{Place, Spot};
@@ -13,6 +12,7 @@ use crate::secret::Secret;
 use crate::settings::{Origin, ToolFilter, Transport, UpstreamSettings};
 use crate::show::brief;
 use crate::written::{Pairs, Text};
+use crate::{api, env_file};
 
 /// What upstreams have in common unless they say otherwise.
 pub(crate) struct Common<'a> {
@@ -92,12 +92,14 @@ fn values(texts: &[Text]) -> Vec<String> {
     texts.iter().map(|text| text.value.clone()).collect()
 }
 
-/// Exactly one of the three ways to reach it.
+/// Exactly one of the ways to reach it.
 fn check_kind(name: &Text, written: &file::Upstream, context: &Context<'_>, report: &mut Report) -> Option<()> {
     let command = written.command.as_ref().map(|text| ("command", text.spot));
     let url = written.url.as_ref().map(|text| ("url", text.spot));
     let builtin = written.builtin.map(|_| ("builtin", name.spot));
-    let given: Vec<(&str, Spot)> = [command, url, builtin].into_iter().flatten().collect();
+    let openapi = written.openapi.as_ref().map(|text| ("openapi", text.spot));
+    let http = (!written.http.is_empty()).then_some(("http", name.spot));
+    let given: Vec<(&str, Spot)> = [command, url, builtin, openapi, http].into_iter().flatten().collect();
     match given[..] {
         [_] => Some(()),
         [] => {
@@ -127,7 +129,13 @@ fn check_company(name: &Text, written: &file::Upstream, context: &Context<'_>, r
         ("env_allow", written.env_allow.first().map(|text| text.spot)),
         ("cwd", written.cwd.as_ref().map(|text| text.spot)),
     ];
-    let of_url = [("headers", first(&written.headers)), ("transport", written.transport.map(|_| name.spot))];
+    let of_url = [("transport", written.transport.map(|_| name.spot))];
+    let of_http = [("headers", first(&written.headers))];
+    let patterns = written.operations.allow.iter().flatten().chain(&written.operations.deny);
+    let of_document = [
+        ("base_url", written.base_url.as_ref().map(|text| text.spot)),
+        ("operations", patterns.map(|text| text.spot).next()),
+    ];
     let complain = |report: &mut Report, keys: &[(&str, Option<Spot>)], owner: &str| {
         for (key, spot) in keys {
             if let Some(spot) = spot {
@@ -142,6 +150,12 @@ fn check_company(name: &Text, written: &file::Upstream, context: &Context<'_>, r
     if written.url.is_none() {
         complain(report, &of_url, "url");
     }
+    if written.url.is_none() && written.openapi.is_none() && written.http.is_empty() {
+        complain(report, &of_http, "url");
+    }
+    if written.openapi.is_none() {
+        complain(report, &of_document, "openapi");
+    }
 }
 
 fn transport(
@@ -152,6 +166,12 @@ fn transport(
 ) -> Option<Transport> {
     if let Some(name) = written.builtin {
         return Some(Transport::Builtin { name });
+    }
+    if let Some(document) = written.openapi {
+        return Some(api::openapi(document, written.base_url, &written.headers, &written.operations, context, report));
+    }
+    if !written.http.is_empty() {
+        return Some(api::tools(written.http, &written.headers, report));
     }
     if let Some(url) = written.url {
         check_url(&url, report);
@@ -232,7 +252,7 @@ fn environment(
     variables
 }
 
-fn check_url(url: &Text, report: &mut Report) {
+pub(crate) fn check_url(url: &Text, report: &mut Report) {
     let shown = brief(&url.written);
     let uri = match url.value.parse::<http::Uri>() {
         Ok(uri) => uri,
@@ -255,7 +275,7 @@ fn check_url(url: &Text, report: &mut Report) {
 }
 
 /// A credential over plain HTTP is read by everyone on the way.
-fn check_clear_text(url: &Text, headers: &Pairs<Text>, report: &mut Report) {
+pub(crate) fn check_clear_text(url: &Text, headers: &Pairs<Text>, report: &mut Report) {
     let Some(host) = url.value.strip_prefix("http://") else { return };
     let loopback = ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name));
     if let Some((name, _)) = headers.0.iter().find(|(name, _)| name.value.eq_ignore_ascii_case("authorization"))
@@ -265,7 +285,7 @@ fn check_clear_text(url: &Text, headers: &Pairs<Text>, report: &mut Report) {
     }
 }
 
-fn headers(written: &Pairs<Text>, report: &mut Report) -> Vec<(String, Secret)> {
+pub(crate) fn headers(written: &Pairs<Text>, report: &mut Report) -> Vec<(String, Secret)> {
     let mut headers = Vec::new();
     let mut names = HashSet::new();
     for (name, value) in &written.0 {

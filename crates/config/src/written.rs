@@ -25,6 +25,10 @@ pub(crate) struct Text {
 #[derive(Debug, Clone)]
 pub(crate) struct Pairs<V>(pub(crate) Vec<(Text, V)>);
 
+/// Any value at all, as JSON text with its members in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JsonText(pub(crate) String);
+
 // === impl Text ===
 
 impl From<&str> for Text {
@@ -129,5 +133,72 @@ impl<V: JsonSchema> JsonSchema for Pairs<V> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let value = generator.subschema_for::<V>();
         json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+// === impl JsonText ===
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<serde_json::Value>(&self.0).unwrap_or_default().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = JsonText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_unit<E: Error>(self) -> Result<JsonText, E> {
+                Ok(JsonText("null".into()))
+            }
+            fn visit_bool<E: Error>(self, value: bool) -> Result<JsonText, E> {
+                Ok(JsonText(value.to_string()))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<JsonText, E> {
+                Ok(JsonText(value.to_string()))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<JsonText, E> {
+                Ok(JsonText(value.to_string()))
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<JsonText, E> {
+                // JSON has neither infinity nor `-5.0` where -5 was written.
+                let whole = value.fract() == 0.0 && value.abs() < 1e15;
+                Ok(JsonText(if whole { format!("{value:.0}") } else { serde_json::Value::from(value).to_string() }))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<JsonText, E> {
+                Ok(JsonText(serde_json::Value::from(text).to_string()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<JsonText, A::Error> {
+                let mut all = Vec::new();
+                while let Some(JsonText(item)) = items.next_element()? {
+                    all.push(item);
+                }
+                Ok(JsonText(format!("[{}]", all.join(","))))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonText, A::Error> {
+                let mut all = Vec::new();
+                while let Some((name, JsonText(value))) = map.next_entry::<String, JsonText>()? {
+                    all.push(format!("{}:{value}", serde_json::Value::from(name)));
+                }
+                Ok(JsonText(format!("{{{}}}", all.join(","))))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl JsonSchema for JsonText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Any".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
     }
 }

@@ -11,6 +11,7 @@
     reason = "a test may stop at the first surprise, and its words are the story's"
 )]
 
+pub mod api;
 pub mod balancer;
 pub mod client;
 mod events;
@@ -23,6 +24,7 @@ mod script;
 pub mod upstream;
 pub mod wait;
 
+pub use api::{Heard, HttpApi, Says};
 pub use balancer::Balancer;
 pub use client::{Answer, Client, Exchange, Fault, Outcome};
 pub use gate::Gate;

@@ -57,6 +57,8 @@ struct Upstream {
     retry_in_seconds: Option<f64>,
     from_cache: bool,
     counts: Counts,
+    #[serde(default)]
+    notes: Vec<String>,
     dropped: Vec<Dropped>,
 }
 
@@ -142,6 +144,9 @@ fn show(address: &str, status: &Status) {
     }
     print!("{}", table(&rows));
     for upstream in &status.upstreams {
+        for note in &upstream.notes {
+            println!("{} {}: {}", paint.yellow("note"), upstream.name, harmless(note));
+        }
         for dropped in &upstream.dropped {
             println!(
                 "{} {}: {} `{}` is not offered: {}",

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use toolgate_protocol::{Era, UpstreamName};
 
+use crate::api::ApiConfig;
 use crate::isolation::Apart;
 
 /// One upstream as configured.
@@ -41,6 +42,8 @@ pub enum Transport {
     Http(HttpConfig),
     /// HTTP with SSE (2024-11-05), without trying anything newer.
     Sse(HttpConfig),
+    /// An HTTP API that speaks no MCP.
+    Api(ApiConfig),
 }
 
 /// A child process.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use toolgate_protocol::{Era, Message, Method, Object, Outcome, Request, Revision};
 
+use crate::api::Api;
 use crate::config::{Config, EraPin, HttpConfig, StdioConfig, Transport};
 use crate::era::{self, Peer, Verdict};
 use crate::error::Failure;
@@ -37,6 +38,7 @@ pub(crate) struct Connector {
 pub(crate) enum Link {
     Modern(Arc<Modern>),
     Legacy(Arc<Legacy>),
+    Api(Arc<Api>),
 }
 
 /// What was found on a shared connection.
@@ -66,6 +68,11 @@ impl Connector {
             Transport::Stdio(child) => self.over_stdio(child, expected).await,
             Transport::Http(place) => self.over_http(place, expected, failures).await,
             Transport::Sse(place) => self.over_sse(place).await,
+            Transport::Api(api) => {
+                let limits = &self.config.limits;
+                let meeting = Api::meet(api, self.host.clone(), limits.message_bytes, limits.depth);
+                meeting.await.map(|(peer, link)| (peer, Link::Api(link)))
+            }
         }
     }
 
@@ -375,6 +382,7 @@ impl Link {
         match self {
             Self::Modern(link) => link.answers(within).await,
             Self::Legacy(link) => link.answers(within).await,
+            Self::Api(_) => true,
         }
     }
 
@@ -382,6 +390,15 @@ impl Link {
         match self {
             Self::Modern(link) => link.lost(),
             Self::Legacy(link) => link.lost(),
+            Self::Api(link) => link.lost(),
+        }
+    }
+
+    /// What the operator should know though it works.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Api(link) => link.notes(),
+            Self::Modern(_) | Self::Legacy(_) => Vec::new(),
         }
     }
 
@@ -389,6 +406,7 @@ impl Link {
         match self {
             Self::Modern(link) => link.why(),
             Self::Legacy(link) => link.why(),
+            Self::Api(_) => None,
         }
     }
 
@@ -396,6 +414,7 @@ impl Link {
         match self {
             Self::Modern(link) => link.close(),
             Self::Legacy(link) => link.close().await,
+            Self::Api(link) => link.close(),
         }
     }
 }

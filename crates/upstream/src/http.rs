@@ -167,12 +167,12 @@ impl Endpoint {
 }
 
 /// Path and query alone, as a request line has them.
-fn target(url: &Uri) -> Uri {
+pub(crate) fn target(url: &Uri) -> Uri {
     url.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
 }
 
 /// Host and port, without the port that the scheme implies and without credentials.
-fn host_header(url: &Uri) -> HeaderValue {
+pub(crate) fn host_header(url: &Uri) -> HeaderValue {
     let host = url.host().unwrap_or_default();
     let implied = if url.scheme_str() == Some("https") { 443 } else { 80 };
     let text = match url.port_u16() {

@@ -6,8 +6,9 @@
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
 //! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
-//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
+//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `api` is another kind of link: an HTTP API that speaks no MCP. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
 
+mod api;
 mod backoff;
 mod change;
 pub mod config;
@@ -37,6 +38,7 @@ pub mod upstream;
 mod watch;
 mod watchdog;
 
+pub use api::{ApiConfig, ApiSource, DocumentConfig, DocumentPlace, Headers, Permits};
 pub use change::{Change, Told};
 pub use config::{Backoff, Config, EraPin, HttpConfig, Limits, StdioConfig, Timeouts, Transport};
 pub use era::Peer;

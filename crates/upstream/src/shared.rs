@@ -111,6 +111,7 @@ impl Shared {
         let reply = match &live.link {
             Link::Modern(link) => link.call(call, within, &self.around, permit).await,
             Link::Legacy(link) => link.call(call, within, permit).await,
+            Link::Api(link) => link.call(call, within, &self.around).await,
         };
         let reply = reply.inspect_err(|failure| self.around.note(failure))?;
         if !is_list {

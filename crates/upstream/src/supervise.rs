@@ -248,5 +248,7 @@ async fn keep(shared: &Arc<Shared>, live: &Live, keeping: &CancellationToken) {
             let keeper = link.clone().keep_subscribed(shared.wishes.clone(), live.peer.generation > 1);
             shared.around.tasks.spawn(async move { until.run_until_cancelled(keeper).await });
         }
+        // It tells nothing; the catalog asks now and then.
+        Link::Api(_) => {}
     }
 }

@@ -168,6 +168,11 @@ impl Upstream {
         self.shared.state.subscribe()
     }
 
+    /// What its operator should know though it works.
+    pub fn notes(&self) -> Vec<String> {
+        self.shared.live.borrow().as_ref().map(|live| live.link.notes()).unwrap_or_default()
+    }
+
     /// What it tells from now on, on whichever connection.
     pub fn changes(&self) -> broadcast::Receiver<Told> {
         self.shared.teller.subscribe()

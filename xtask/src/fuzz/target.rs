@@ -14,11 +14,12 @@ pub(super) struct Target {
     max_len: u32,
 }
 
-pub(super) const TARGETS: [Target; 4] = [
+pub(super) const TARGETS: [Target; 5] = [
     Target { name: "envelope", max_len: 4096 },
     Target { name: "sse", max_len: 1024 },
     Target { name: "line", max_len: 1024 },
     Target { name: "config", max_len: 4096 },
+    Target { name: "openapi", max_len: 4096 },
 ];
 
 /// Seconds that one input may take: far beyond what the slowest takes on a busy machine.

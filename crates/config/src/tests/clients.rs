@@ -17,6 +17,7 @@ fn lines(settings: &Settings) -> Vec<String> {
                 format!("{}{}", url.reveal(), headers.collect::<String>())
             }
             Transport::Builtin { name } => format!("{name:?}"),
+            other => other.kind().to_owned(),
         };
         let off = if upstream.enabled { "" } else { " (disabled)" };
         format!("{} {} {by}{off}", upstream.slug, upstream.transport.kind())

@@ -41,7 +41,9 @@ fn the_default_file_names_every_key_and_explains_it() {
     let mentioned = |key: &str| {
         with_examples().lines().any(|line| {
             let line = line.split(" #").next().unwrap_or_default();
-            let starts = |part: &str| part.trim_start().strip_prefix(key).is_some_and(|rest| rest.starts_with(':'));
+            let starts = |part: &str| {
+                part.trim_start().trim_start_matches("- ").strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))
+            };
             !line.starts_with('#') && line.split(['{', ',']).any(starts)
         })
     };
@@ -51,13 +53,16 @@ fn the_default_file_names_every_key_and_explains_it() {
 
 #[test]
 fn the_examples_in_the_default_file_are_right() {
-    let world = World::default().file("/proj/memory.env", "A=b").file("/proj/github.token", "t\n");
+    let world = World::default()
+        .file("/proj/memory.env", "A=b")
+        .file("/proj/github.token", "t\n")
+        .file("/proj/chat.token", "t\n");
     let settings = match world.parse("toolgate.yaml", &with_examples()) {
         Ok(settings) => settings,
         Err(faults) => panic!("{}\n{}", faults.pretty(), with_examples()),
     };
     let kinds: Vec<&str> = settings.upstreams.iter().map(|upstream| upstream.transport.kind()).collect();
-    assert_eq!(kinds, ["stdio", "http", "builtin"]);
+    assert_eq!(kinds, ["stdio", "http", "openapi", "tools", "builtin"]);
 }
 
 #[test]

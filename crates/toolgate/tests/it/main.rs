@@ -26,6 +26,7 @@ mod namespaces;
 mod old_tasks;
 mod on_demand;
 mod paging;
+mod openapi;
 mod pipes;
 mod presentation;
 mod questions;
