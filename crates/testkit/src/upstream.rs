@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Era;
 use crate::script::{Asked, Play, Script};
@@ -20,6 +21,10 @@ pub struct Upstream {
     address: SocketAddr,
     way: Way,
     server: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// The connections that are not closed yet.
+    open: TaskTracker,
+    /// Keeps the port while nobody listens on it: else another story's connection may come to have it.
+    _reserved: Option<TcpSocket>,
     sessions: Arc<Sessions>,
     pids: Arc<watch::Sender<Vec<u32>>>,
 }
@@ -54,20 +59,24 @@ impl Upstream {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             way,
             server: Mutex::default(),
+            open: TaskTracker::new(),
+            _reserved: None,
             sessions: Arc::default(),
             pids: Arc::new(watch::Sender::new(Vec::new())),
         };
-        let address = upstream.serve().await;
-        Self { address, ..upstream }
+        let address = upstream.serve();
+        Self { address, _reserved: Some(bound(address)), ..upstream }
     }
 
-    async fn serve(&self) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind(self.address).await.expect("the port is free");
+    fn serve(&self) -> SocketAddr {
+        let listener = bound(self.address).listen(1024).expect("the port is ours");
         let address = listener.local_addr().expect("it is bound");
         let server = match self.way {
             Way::Stdio => tokio::spawn(lines::serve_children(listener, self.play.clone(), self.pids.clone())),
-            Way::Http => tokio::spawn(http::serve(listener, self.play.clone(), self.sessions.clone())),
-            Way::Sse => tokio::spawn(lines::serve_sse(listener, self.play.clone())),
+            Way::Http => {
+                tokio::spawn(http::serve(listener, self.open.clone(), self.play.clone(), self.sessions.clone()))
+            }
+            Way::Sse => tokio::spawn(lines::serve_sse(listener, self.open.clone(), self.play.clone())),
         };
         *self.server.lock().unwrap() = Some(AbortOnDropHandle::new(server));
         address
@@ -168,8 +177,11 @@ impl Upstream {
         let server = self.server.lock().unwrap().take();
         if let Some(server) = server {
             server.abort();
-            // An aborted task says so; what matters is that its socket is closed.
+            // An aborted task says so; what matters is that its sockets are closed.
             let _ = server.await;
+            self.open.close();
+            self.open.wait().await;
+            self.open.reopen();
         }
     }
 
@@ -181,17 +193,28 @@ impl Upstream {
             address: self.address,
             way: self.way,
             server: Mutex::default(),
+            open: TaskTracker::new(),
+            _reserved: Some(bound(self.address)),
             sessions: Arc::default(),
             pids: Arc::new(watch::Sender::new(Vec::new())),
         };
-        upstream.serve().await;
+        upstream.serve();
         upstream
     }
 
     /// Takes connections again, where it did before.
     pub async fn come_up(&self) {
-        self.serve().await;
+        self.serve();
     }
+}
+
+/// A socket at this address, which it shares with others of ours.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    socket.set_reuseaddr(true).expect("a new socket takes options");
+    socket.set_reuseport(true).expect("a new socket takes options");
+    socket.bind(address).expect("the port is free, or ours");
+    socket
 }
 
 // === impl Asked ===

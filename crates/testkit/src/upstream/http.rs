@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::Sessions;
 use crate::Era;
@@ -34,9 +34,10 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Serves every connection with `answer`, until dropped.
+/// Serves every connection with `answer`, until dropped; `open` knows of those that are not closed yet.
 pub(super) async fn serve_with<F>(
     listener: TcpListener,
+    open: TaskTracker,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) where
     F: Future<Output = Answer> + Send + 'static,
@@ -48,13 +49,13 @@ pub(super) async fn serve_with<F>(
         stream.set_nodelay(true).expect("it was just accepted");
         let served = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service_fn(answer.clone()));
-        connections.spawn(served);
+        connections.spawn(open.track_future(served));
         while connections.try_join_next().is_some() {}
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, play: Arc<Play>, sessions: Arc<Sessions>) {
-    serve_with(listener, move |request| answer(play.clone(), sessions.clone(), request)).await;
+pub(super) async fn serve(listener: TcpListener, open: TaskTracker, play: Arc<Play>, sessions: Arc<Sessions>) {
+    serve_with(listener, open, move |request| answer(play.clone(), sessions.clone(), request)).await;
 }
 
 async fn answer(play: Arc<Play>, sessions: Arc<Sessions>, request: Request<Incoming>) -> Answer {

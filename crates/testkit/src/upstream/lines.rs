@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use super::http::{Answer, Broken, empty, event_stream, received, serve_with};
 use crate::Era;
@@ -71,10 +72,10 @@ async fn serve_child(stream: TcpStream, play: Arc<Play>, pids: Arc<watch::Sender
 type Streams = Arc<Mutex<HashMap<String, Outlet>>>;
 
 /// Serves HTTP with SSE.
-pub(super) async fn serve_sse(listener: TcpListener, play: Arc<Play>) {
+pub(super) async fn serve_sse(listener: TcpListener, open: TaskTracker, play: Arc<Play>) {
     let streams = Streams::default();
     let acts = Arc::new(Mutex::new(JoinSet::new()));
-    serve_with(listener, move |request| answer_sse(play.clone(), streams.clone(), acts.clone(), request)).await;
+    serve_with(listener, open, move |request| answer_sse(play.clone(), streams.clone(), acts.clone(), request)).await;
 }
 
 async fn answer_sse(
