@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use toolgate_testkit::process::run_with_input;
+use toolgate_testkit::{Client, Era, Program, until};
 
 use crate::commands::{Ran, TOOLGATE, fails, succeeds, toolgate};
 
@@ -75,6 +76,21 @@ async fn what_import_wrote_is_accepted_and_serves() {
     let said = succeeds(home.path(), &["import", "--yes", "--secrets-to", "secrets.env"]).await;
     assert!(said.contains("= clock is there already") && said.contains("nothing to add"), "{said}");
     assert_eq!(read(&home, "toolgate.yaml"), written);
+}
+
+#[tokio::test]
+async fn a_gateway_that_runs_serves_what_is_taken_over() {
+    let home = home_with_clock();
+    put(&home, "toolgate.yaml", "listen: 127.0.0.1:0\nupstreams: {}\n");
+    let folder = home.path().to_owned();
+    let (_program, url) = Program::serve_in(TOOLGATE, home).await;
+    let client = Client::connect(&url, Era::Modern).await;
+    assert_eq!(client.tools().await, [""; 0]);
+    succeeds(&folder, &["import", "--yes", "--secrets-to", "secrets.env"]).await;
+    until("the server is there", || async {
+        client.tools().await.contains(&"clock__current_time".to_owned()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
