@@ -54,6 +54,11 @@ pub(crate) fn translate(root: &Node, format: Format, schema: &Json, report: &mut
     Ours { root, inputs, theirs }
 }
 
+/// Whether a file lists its servers in a client's words.
+pub(crate) fn is_theirs(root: &Node) -> bool {
+    server_list(root).is_some()
+}
+
 #[derive(Clone, Copy)]
 struct ServerList<'a> {
     key: &'a Node,

@@ -16,6 +16,7 @@ impl Default for File {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             state_dir: None,
+            env_file: None,
             keys: Vec::new(),
             replica: Replica::default(),
             refresh: Duration::from_secs(300),

@@ -34,7 +34,7 @@ const OURS: [&str; 23] = [
 ];
 
 /// Words of clients that mean something here; see [`word`].
-const THEIRS: [&str; 15] = [
+const THEIRS: [&str; 22] = [
     "type",
     "transportType",
     "serverUrl",
@@ -50,10 +50,17 @@ const THEIRS: [&str; 15] = [
     "environment",
     "workingDirectory",
     "working_directory",
+    "env_vars",
+    "http_headers",
+    "env_http_headers",
+    "bearer_token_env_var",
+    "tool_timeout_sec",
+    "enabled_tools",
+    "disabled_tools",
 ];
 
 /// Words of clients about themselves: how a server is shown, and what is run without asking.
-const FOREIGN: [&str; 32] = [
+const FOREIGN: [&str; 38] = [
     "description",
     "name",
     "displayName",
@@ -86,10 +93,16 @@ const FOREIGN: [&str; 32] = [
     "longRunning",
     "settings",
     "source",
+    "startup_timeout_sec",
+    "startup_timeout_ms",
+    "required",
+    "supports_parallel_tool_calls",
+    "default_tools_approval_mode",
+    "experimental_environment",
 ];
 
 /// Words of clients for what toolgate does not do; the server may miss it, so that is said.
-const UNUSED: [&str; 12] = [
+const UNUSED: [&str; 14] = [
     "oauth",
     "auth",
     "authorization",
@@ -102,6 +115,8 @@ const UNUSED: [&str; 12] = [
     "oauthScopes",
     "customUserVars",
     "tcp",
+    "scopes",
+    "oauth_resource",
 ];
 
 /// An entry by which the client reaches this gateway; taken as an upstream, it would call itself.
@@ -135,12 +150,13 @@ pub(crate) fn translate(entry: &Node, report: &mut Report) -> Node {
     let overruled = |key: &Node| key.as_text() == Some("url") && entry.get("httpUrl").is_some();
     for (key, value) in entry.pairs().iter().filter(|(key, _)| !overruled(key)) {
         for (name, value) in word(key, value, report) {
-            // Two words for the same key: the first counts.
-            if seen.insert(name.to_owned()) {
+            // Two words for the same key: the first counts. What adds to a map may come several times.
+            if name.ends_with('.') || seen.insert(name.to_owned()) {
                 pairs.push((key.text_like(name), value));
             }
         }
     }
+    let pairs = merge_maps(merge_maps(pairs, "env"), "headers");
     entry.like(Value::Map(merge_tools(pairs, report)))
 }
 
@@ -162,8 +178,15 @@ fn word<'a>(key: &'a Node, value: &Node, report: &mut Report) -> Vec<(&'a str, N
         "disabled" => vec![("enabled", value.as_bool().map_or(same, |off| value.like(Value::Bool(!off))))],
         "isActive" => vec![("enabled", same)],
         "timeout" => vec![("timeout", timeout(value))],
-        "includeTools" | "enabledTools" => vec![("tools.allow", same)],
-        "excludeTools" | "disabledTools" => vec![("tools.deny", same)],
+        "tool_timeout_sec" => vec![("timeout", seconds(value))],
+        "env_vars" => vec![("env.", passed_on(value))],
+        "http_headers" => vec![("headers", same)],
+        "env_http_headers" => vec![("headers.", of_variables(value))],
+        "bearer_token_env_var" => vec![("headers.", bearer(key, value))],
+        "includeTools" | "enabledTools" | "enabled_tools" => vec![("tools.allow", same)],
+        "excludeTools" | "disabledTools" | "disabled_tools" => vec![("tools.deny", same)],
+        // Codex: what may be run without asking, tool by tool.
+        "tools" if value.pairs().iter().any(|(_, tool)| tool.get("approval_mode").is_some()) => Vec::new(),
         // GitHub's Copilot: a list of names, or of `*` for all.
         "tools" if matches!(value.value, Value::List(_)) => vec![("tools.allow", same)],
         word => {
@@ -227,6 +250,62 @@ fn timeout(value: &Node) -> Node {
         },
         _ => value.clone(),
     }
+}
+
+/// Codex counts in seconds, also in parts of them.
+fn seconds(value: &Node) -> Node {
+    match &value.value {
+        Value::Number(number) => match number.parse::<f64>() {
+            Ok(count) if count.is_finite() && count > 0.0 => {
+                value.text_like(&format!("{}ms", (count * 1000.0).round()))
+            }
+            _ => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+/// Codex's list of variables that the child gets from the environment, as names or as `{name, source}`.
+fn passed_on(list: &Node) -> Node {
+    let name = |item: &Node| item.as_text().or_else(|| item.get("name")?.as_text()).map(str::to_owned);
+    let pair = |item: &Node| name(item).map(|name| (item.text_like(&name), item.text_like(&format!("${{{name}}}"))));
+    list.like(Value::Map(list.items().iter().filter_map(pair).collect()))
+}
+
+/// Codex's map of headers to the names of the variables that hold them.
+fn of_variables(map: &Node) -> Node {
+    let pair = |(header, variable): &(Node, Node)| {
+        variable.as_text().map(|name| (header.clone(), variable.text_like(&format!("${{{name}}}"))))
+    };
+    map.like(Value::Map(map.pairs().iter().filter_map(pair).collect()))
+}
+
+/// Codex's name of the variable that holds a bearer token, as the header that it becomes.
+fn bearer(key: &Node, variable: &Node) -> Node {
+    let name = variable.as_text().unwrap_or_default();
+    let value = variable.text_like(&format!("Bearer ${{{name}}}"));
+    variable.like(Value::Map(vec![(key.text_like("Authorization"), value)]))
+}
+
+/// Puts the maps `name.` into the one that is called `name`; what that one has already counts.
+fn merge_maps(pairs: Vec<(Node, Node)>, name: &str) -> Vec<(Node, Node)> {
+    let adds = |key: &Node| key.as_text().and_then(|key| key.strip_suffix('.')) == Some(name);
+    let (more, mut rest): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(key, _)| adds(key));
+    for (key, map) in more {
+        let Value::Map(more) = map.value else { continue };
+        let there = rest.iter_mut().find(|(key, _)| key.as_text() == Some(name));
+        match there {
+            Some((_, Node { value: Value::Map(pairs), .. })) => {
+                let new =
+                    more.into_iter().filter(|(new, _)| pairs.iter().all(|(old, _)| old.as_text() != new.as_text()));
+                let new: Vec<_> = new.collect();
+                pairs.extend(new);
+            }
+            Some(_) => {}
+            None => rest.push((key.text_like(name), Node { value: Value::Map(more), ..map })),
+        }
+    }
+    rest
 }
 
 /// Puts `tools.allow` and `tools.deny`, which clients have beside each other, into one `tools`.

@@ -1,18 +1,30 @@
 //! Files of `NAME=value` lines, as `docker --env-file`, VS Code and Cursor read them.
 
+use std::path::Path;
+
 use crate::fault::Report;
-use crate::resolve::Context;
+use crate::node::Spot;
 use crate::secret::Secret;
-use crate::written::Text;
+use crate::sources::Sources;
 
 /// The largest such file.
-const MAX_BYTES: usize = 64 << 10;
+pub(crate) const MAX_BYTES: usize = 64 << 10;
+
+/// A file as a config names it.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) file: &'a str,
+    /// Where it is named.
+    pub(crate) spot: Spot,
+    /// The folder that relative paths begin at.
+    pub(crate) base: &'a Path,
+}
 
 /// The variables of a file; what is wrong with it is a fault of the key that names it.
-pub(crate) fn read(file: &Text, context: &Context<'_>, report: &mut Report) -> Vec<(String, Secret)> {
-    let path = context.sources.resolve(context.base, &file.value);
+pub(crate) fn read(file: Named<'_>, sources: &Sources<'_>, report: &mut Report) -> Vec<(String, Secret)> {
+    let path = sources.resolve(file.base, file.file);
     let shown = path.display();
-    let bytes = match (context.sources.read)(&path, MAX_BYTES) {
+    let bytes = match (sources.read)(&path, MAX_BYTES) {
         Ok(bytes) if bytes.len() <= MAX_BYTES => bytes,
         Ok(_) => {
             report.fault(file.spot, format!("the file `{shown}` is larger than {} KiB", MAX_BYTES >> 10));
@@ -43,6 +55,13 @@ pub(crate) fn read(file: &Text, context: &Context<'_>, report: &mut Report) -> V
     variables
 }
 
+/// The variables that a text sets, or the number of the first line that sets none.
+pub(crate) fn variables(text: &str) -> Result<Vec<(String, Secret)>, usize> {
+    let lines = text.lines().enumerate().map(|(index, line)| variable(line).map_err(|()| index + 1));
+    let set = lines.filter_map(Result::transpose);
+    set.map(|set| set.map(|(name, value)| (name, Secret::new(value)))).collect()
+}
+
 /// The variable of a line, if it is not empty or a comment.
 fn variable(line: &str) -> Result<Option<(String, String)>, ()> {
     let line = line.trim();
@@ -63,4 +82,14 @@ fn unquote(value: &str) -> String {
         (None, Some(inner)) => inner.to_owned(),
         (None, None) => value.split(" #").next().unwrap_or_default().trim_end().to_owned(),
     }
+}
+
+/// The line that sets a variable to this value; `None` where no line can.
+pub(crate) fn line(name: &str, value: &str) -> Option<String> {
+    let line = match value.contains('\n') {
+        false => format!("{name}='{value}'"),
+        true => format!("{name}=\"{}\"", value.replace('"', "\\\"").replace('\n', "\\n")),
+    };
+    let read = variable(&line).ok()??;
+    (read == (name.to_owned(), value.to_owned()) && !line.contains('\n')).then_some(line)
 }

@@ -76,6 +76,15 @@ impl Report {
         self.faults.is_empty()
     }
 
+    /// The faults and the notes as words, for a text that has no places its reader would know.
+    pub(crate) fn words(self) -> (Vec<String>, Vec<String>) {
+        let words = |found: Found| match found.help {
+            Some(help) => format!("{}; {}", show::text(&found.message), show::text(&help)),
+            None => show::text(&found.message),
+        };
+        (self.faults.into_iter().map(words).collect(), self.notes.into_iter().map(words).collect())
+    }
+
     fn push(&mut self, spot: Spot, needle: Option<String>, message: String, help: Option<String>) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(Found { spot, needle, message, help });

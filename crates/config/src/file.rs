@@ -44,6 +44,11 @@ pub(crate) struct File {
     #[schemars(example = &"./state")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state_dir: Option<Text>,
+    /// A file of `NAME=value` lines that `${NAME}` in this file is filled from, so that secrets can be kept out of it. The
+    /// gateway's own environment wins; no server gets these variables unless its `env` names them.
+    #[schemars(example = &"./secrets.env")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) env_file: Option<Text>,
     /// Keys that seal what clients keep between two requests (`requestState`, ids of tasks, cursors), of 32 characters at
     /// least. The first one seals and all open, so that a new one goes to the front and an old one stays for a day. Without
     /// any, a random one is used: questions in mid-call, tasks and begun lists hold at this process alone, until it ends.

@@ -60,6 +60,11 @@ impl<'a> Filler<'a> {
         Filler { sources, base, inputs, report, filled: 0, lenient: false }
     }
 
+    /// One that leaves what cannot be filled in as it is written.
+    pub(crate) fn lenient(sources: &'a Sources<'a>, base: &'a Path, report: &'a mut Report) -> Self {
+        Filler { lenient: true, ..Filler::new(sources, base, None, report) }
+    }
+
     /// Fills all texts of a config in our words. An upstream that is disabled may lack its variables: that is often
     /// why it is disabled.
     pub(crate) fn fill_config(&mut self, root: &mut Node) {
@@ -85,7 +90,7 @@ impl<'a> Filler<'a> {
         self.lenient = false;
     }
 
-    fn fill(&mut self, node: &mut Node) {
+    pub(crate) fn fill(&mut self, node: &mut Node) {
         let spot = node.spot;
         match &mut node.value {
             Value::List(items) => items.iter_mut().for_each(|item| self.fill(item)),
@@ -230,19 +235,19 @@ impl<'a> Filler<'a> {
 }
 
 /// The variable that stands in for an input: `INPUT_` and the id in capitals, `_` for what is no letter or digit.
-fn input_variable(id: &str) -> String {
+pub(crate) fn input_variable(id: &str) -> String {
     let word = id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     format!("INPUT_{}", word.collect::<String>())
 }
 
-fn is_variable(name: &str) -> bool {
+pub(crate) fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The `}` that belongs to the `${` at the start.
-fn closing_brace(text: &str) -> Option<usize> {
+pub(crate) fn closing_brace(text: &str) -> Option<usize> {
     let mut depth = 0usize;
     let mut bytes = text.bytes().enumerate().peekable();
     while let Some((at, byte)) = bytes.next() {
@@ -264,7 +269,7 @@ fn closing_brace(text: &str) -> Option<usize> {
 }
 
 /// What comes before and after the first `:-` that is not within a `${…}` of its own.
-fn split_default(inner: &str) -> (&str, Option<&str>) {
+pub(crate) fn split_default(inner: &str) -> (&str, Option<&str>) {
     let mut depth = 0usize;
     for (at, byte) in inner.bytes().enumerate() {
         let rest = &inner.as_bytes()[at..];

@@ -44,6 +44,7 @@ mod search;
 mod secret;
 mod settings;
 mod show;
+mod takeover;
 
 pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
@@ -59,6 +60,7 @@ pub use search::{Findable, Presentation};
 pub use secret::Secret;
 pub use settings::{Origin, Pinned, SearchSettings, Settings, ToolFilter, Transport, UpstreamSettings};
 pub use sources::Sources;
+pub use takeover::{Candidate, Dollar, Takeover, Target, Verdict, take_over};
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,18 @@
 //! The whole way of a config file, from its path to settings.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::clients;
+use crate::env_file;
 use crate::fault::{Faults, Report};
 use crate::file::{File, schema};
 use crate::fill::Filler;
-use crate::node::Spot;
+use crate::node::{Node, Spot, Value};
 use crate::resolve::{Context, resolve};
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::shape::fit;
 use crate::sources::Sources;
@@ -46,6 +49,9 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     let schema = schema();
     let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
     let base = base_folder(origin, sources);
+    let variables = variables(&mut ours.root, &base, sources, &mut report);
+    let env = |name: &str| (sources.env)(name).or_else(|| variables.get(name).map(|value| value.reveal().to_owned()));
+    let sources = &Sources { env: &env, ..sources.clone() };
     Filler::new(sources, &base, ours.inputs.as_ref(), &mut report).fill_config(&mut ours.root);
     let lost = fit(&mut ours.root, &schema, &mut report);
     let settings = match File::deserialize(&ours.root) {
@@ -74,8 +80,25 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
         .ok_or_else(|| Faults::of_file(origin, "cannot be read as a config", None))
 }
 
+/// The variables of the file that a config names as its own `env_file`.
+pub(crate) fn variables(
+    root: &mut Node,
+    base: &Path,
+    sources: &Sources<'_>,
+    report: &mut Report,
+) -> HashMap<String, Secret> {
+    let Value::Map(pairs) = &mut root.value else { return HashMap::new() };
+    let Some((_, file)) = pairs.iter_mut().find(|(key, _)| key.as_text() == Some("env_file")) else {
+        return HashMap::new();
+    };
+    Filler::new(sources, base, None, report).fill(file);
+    let Some(text) = file.as_text() else { return HashMap::new() };
+    let named = env_file::Named { file: text, spot: file.spot, base };
+    env_file::read(named, sources, report).into_iter().collect()
+}
+
 /// The folder that relative paths of a config file begin at.
-fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
+pub(crate) fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
     let file = sources.cwd.join(origin);
     let folder = file.parent().unwrap_or(&sources.cwd);
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();

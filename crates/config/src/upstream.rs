@@ -239,7 +239,11 @@ fn environment(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Vec<(String, Secret)> {
-    let mut variables = env_file.map(|file| env_file::read(&file, context, report)).unwrap_or_default();
+    let of_file = env_file.map(|file| {
+        let named = env_file::Named { file: &file.value, spot: file.spot, base: context.base };
+        env_file::read(named, context.sources, report)
+    });
+    let mut variables = of_file.unwrap_or_default();
     let own: HashSet<&str> = env.0.iter().map(|(name, _)| name.value.as_str()).collect();
     variables.retain(|(name, _)| !own.contains(name.as_str()));
     for (name, value) in env.0 {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use toolgate_hosts::Host;
 use toolgate_protocol::Slug;
 
 /// One MCP endpoint in front of any number of MCP servers.
@@ -25,6 +26,8 @@ Examples:
   toolgate search 'time in another city'          what a model would find
   toolgate tokens                                 what the tools cost a model, and when search pays
   toolgate call time__current_time zone=Europe/Rome  call a tool
+  toolgate import                                 take over the servers that Claude, Cursor, VS Code, … have
+  toolgate connect cursor                         point Cursor at toolgate; `disconnect` undoes it
   toolgate check my.yaml                          everything that is wrong with a config
   toolgate defaults > toolgate.yaml               begin a config: every key, its default, what it means";
 
@@ -51,6 +54,12 @@ pub(crate) enum Command {
     Search(Search),
     /// Count what the tools of a running gateway, or of a config, cost a model: listed directly, and through search.
     Tokens(Tokens),
+    /// Take the MCP servers of other applications over into toolgate.yaml.
+    Import(Import),
+    /// Point an application at toolgate; its file is kept as it was, for `disconnect`.
+    Connect(Connect),
+    /// Undo `connect`: the application's file is what it was.
+    Disconnect(Disconnect),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -225,4 +234,81 @@ pub(crate) struct Tokens {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `import`.
+#[derive(clap::Args)]
+pub(crate) struct Import {
+    /// The application: claude-desktop, claude-code, cursor, vscode, windsurf, zed, codex, gemini. Without one: all that are found.
+    #[arg(value_name = "CLIENT", value_parser = host)]
+    pub(crate) client: Option<Host>,
+    /// Read this file instead of those that the application has for you and for the project in this folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The config to add to. Default: the toolgate.yaml that is found, or one in this folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) into: Option<PathBuf>,
+    /// Move what looks like a secret into this file, which only you can read; the config then says `${NAME}`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets_to: Option<PathBuf>,
+    /// Write without asking.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// As JSON. Without --yes nothing is written.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which file of which application.
+#[derive(clap::Args)]
+pub(crate) struct Client {
+    /// The application: claude-desktop, claude-code, cursor, vscode, windsurf, zed, codex, gemini.
+    #[arg(value_name = "CLIENT", value_parser = host)]
+    pub(crate) client: Host,
+    /// Its file for the project in this folder, instead of yours.
+    #[arg(long)]
+    pub(crate) project: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `connect`.
+#[derive(clap::Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) client: Client,
+    /// The MCP endpoint of the gateway. Default: where the config says that it listens.
+    #[arg(short, long, value_name = "URL", conflicts_with_all = ["stdio", "namespace", "config"])]
+    pub(crate) url: Option<String>,
+    /// This namespace of the config.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<Slug>,
+    /// Let the application start a toolgate of its own, over stdin and stdout, instead of calling one that runs.
+    #[arg(long)]
+    pub(crate) stdio: bool,
+    /// Take the servers out of the application's file that toolgate.yaml has, so that they are reached through toolgate only.
+    #[arg(long)]
+    pub(crate) only_toolgate: bool,
+    /// What toolgate is called there.
+    #[arg(long, value_name = "NAME", default_value = "toolgate")]
+    pub(crate) name: String,
+    /// The config. Found by itself when not given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `disconnect`.
+#[derive(clap::Args)]
+pub(crate) struct Disconnect {
+    #[command(flatten)]
+    pub(crate) client: Client,
+    /// Put the file back as it was even if it was changed since.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+fn host(word: &str) -> Result<Host, String> {
+    let known = || Host::ALL.map(Host::word).join(", ");
+    Host::of_word(word).ok_or_else(|| format!("not known; there are: {}", known()))
 }

@@ -7,7 +7,9 @@
 mod args;
 mod call;
 mod check;
+mod connect;
 mod endpoint;
+mod import;
 mod paste;
 mod screen;
 mod search;
@@ -76,6 +78,9 @@ fn run(args: Args) -> Outcome {
         Command::Call(options) => in_runtime(call::call(options)),
         Command::Search(options) => in_runtime(search::search(options)),
         Command::Tokens(options) => in_runtime(tokens::tokens(options)),
+        Command::Import(options) => import::import(&options),
+        Command::Connect(options) => connect::connect(&options),
+        Command::Disconnect(options) => connect::disconnect(&options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "toolgate", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ pub(crate) fn lines(url: &str, paint: Paint) -> String {
          {}       {{\"mcpServers\": {{\"toolgate\": {{\"url\": \"{url}\"}}}}}}   in ~/.cursor/mcp.json\n  \
          {}      code --add-mcp '{{\"name\":\"toolgate\",\"type\":\"http\",\"url\":\"{url}\"}}'\n  \
          {}   {{\"mcpServers\": {{\"toolgate\": {{\"type\": \"http\", \"url\": \"{url}\"}}}}}}   or, over stdio, the command `toolgate stdio`\n",
-        title("Point a client at it:"),
+        title("Point a client at it (`toolgate connect CLIENT` does it for you):"),
         title("Claude Code"),
         title("Cursor"),
         title("VS Code"),

@@ -105,3 +105,10 @@ pub(crate) fn one_line(text: &str, width: usize) -> String {
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
+
+/// Writes a line to stdout; a reader that has gone is no reason to stop halfway.
+pub(crate) fn say(line: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

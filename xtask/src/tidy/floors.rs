@@ -7,7 +7,7 @@ use super::{Fault, Law};
 /// From the ground up. A crate may use what stands below it, not what stands beside it.
 const FLOORS: [&[&str]; 8] = [
     &["protocol", "config", "search", "seal"],
-    &["identity", "builtin", "discovery", "openapi"],
+    &["identity", "builtin", "discovery", "openapi", "hosts"],
     &["policy", "upstream"],
     &["catalog"],
     &["gateway"],

@@ -55,6 +55,7 @@ fn the_default_file_names_every_key_and_explains_it() {
 fn the_examples_in_the_default_file_are_right() {
     let world = World::default()
         .file("/proj/memory.env", "A=b")
+        .file("/proj/secrets.env", "A=1")
         .file("/proj/github.token", "t\n")
         .file("/proj/chat.token", "t\n");
     let settings = match world.parse("toolgate.yaml", &with_examples()) {

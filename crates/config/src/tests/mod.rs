@@ -14,6 +14,7 @@ mod fill;
 mod places;
 mod properties;
 mod settings;
+mod takeover;
 
 /// The environment and the files of a test.
 #[derive(Default)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use toolgate_testkit::process::run_with_input;
 use toolgate_testkit::{Client, Era, Program, until};
 
-use crate::commands::{TOOLGATE, folder, succeeds};
+use crate::commands::{Ran, TOOLGATE, folder, succeeds};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -66,4 +67,22 @@ async fn namespaces() {
     let call = ["call", "--config", config, "--namespace", "travel", "time__time_at_home", "when=2026-01-15T12:00:00Z"];
     let said = succeeds(folder.path(), &call).await;
     assert!(said.contains("2026-01-15T13:00:00+01:00"), "{said}");
+}
+
+#[tokio::test]
+async fn clients_config() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".cursor/mcp.json");
+    let files = blocks("clients-config.md", "json");
+    std::fs::create_dir(home.path().join(".cursor")).unwrap();
+    std::fs::write(&file, &files[0]).unwrap();
+    let import = ["import", "cursor", "--secrets-to", "secrets.env"];
+    let ran = Ran::from(run_with_input(TOOLGATE, home.path(), &import, "y\n").await);
+    let said = ran.out.replace(home.path().to_str().unwrap(), "/home/ada");
+    assert_eq!((said.as_str(), ran.err.as_str()), (blocks("clients-config.md", "text")[0].as_str(), ""));
+    succeeds(home.path(), &["check"]).await;
+    succeeds(home.path(), &["connect", "cursor", "--only-toolgate"]).await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), files[1]);
+    succeeds(home.path(), &["disconnect", "cursor"]).await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), files[0]);
 }

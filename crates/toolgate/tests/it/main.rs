@@ -15,6 +15,7 @@ mod documented;
 mod extensions;
 mod hanging;
 mod healing;
+mod hosts;
 mod in_the_wild;
 mod isolation;
 mod leaving;
