@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use toolgate_catalog::{About, Arrangement, Catalog, NamespaceStatus, UpstreamStatus, View};
 use toolgate_discovery::surface::SurfaceTool;
 use toolgate_identity::{Caller, Identity, Presented};
-use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, meta};
+use toolgate_protocol::{Endpoint, Json, Kind, Method, Object, Reply, meta};
 
 use crate::answer;
 use crate::config_status::ConfigStatus;
@@ -91,6 +91,13 @@ impl Gateway {
     /// What a client that asks for nothing may see.
     fn plain_view(&self) -> Result<View, Error> {
         self.view(&Caller::anonymous(), &Presented::default())
+    }
+
+    /// Whether a client may see a tool of this public name.
+    pub async fn has_tool(&self, presented: &Presented, name: &str) -> bool {
+        let Ok(caller) = self.identity.identify(presented).await else { return false };
+        self.catalog.settled().await;
+        self.view(&caller, presented).is_ok_and(|view| view.entry(Kind::Tool, name).is_some())
     }
 
     /// Whether there is such an endpoint.

@@ -17,7 +17,7 @@ use crate::body::{self, Body};
 use crate::conversation::PipeLimits;
 use crate::guard::Guard;
 use crate::legacy::{self, Place, Room, Sessions, Streams};
-use crate::{modern, place, rescue};
+use crate::{modern, place, plain, rescue};
 
 /// How clients reach the gateway over HTTP.
 #[derive(Clone, Debug)]
@@ -131,6 +131,12 @@ impl Edge {
             ("/sse", &Verb::GET) => {
                 legacy::open_sse(&self.streams, &self.gateway, presented, MESSAGES, self.pipe_limits())
             }
+            (plain::DOCUMENT, &Verb::GET) => Box::pin(plain::describe(&self.gateway, presented)).await,
+            (plain::DOCUMENT, _) => not_allowed("GET"),
+            (tool, &Verb::POST) if tool.starts_with(plain::TOOLS) => {
+                Box::pin(self.call_plainly(presented, &parts, &tool[plain::TOOLS.len()..], body)).await
+            }
+            (tool, _) if tool.starts_with(plain::TOOLS) => not_allowed("POST"),
             (MESSAGES, &Verb::POST) => self.take_for_stream(&parts, body).await,
             ("/healthz", &Verb::GET) => rescue::text("ok\n"),
             ("/readyz", &Verb::GET) => self.ready(),
@@ -147,6 +153,15 @@ impl Edge {
         let Some(place) = self.place() else { return overloaded(body) };
         match body::read(&parts.headers, body, self.config.request_bytes).await {
             Ok(text) => self.post(presented, &parts.headers, text, place).await,
+            Err(refusal) => *refusal,
+        }
+    }
+
+    /// A call of a client that speaks no MCP.
+    async fn call_plainly(&self, presented: &Presented, parts: &Parts, tool: &str, body: Incoming) -> Response<Body> {
+        let Some(_place) = self.place() else { return overloaded(body) };
+        match body::read(&parts.headers, body, self.config.request_bytes).await {
+            Ok(text) => plain::call(&self.gateway, presented, tool, text, self.config.depth).await,
             Err(refusal) => *refusal,
         }
     }

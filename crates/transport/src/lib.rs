@@ -10,6 +10,7 @@ mod guard;
 mod legacy;
 mod modern;
 mod place;
+mod plain;
 mod rescue;
 mod server;
 mod stdio;

@@ -1,10 +1,13 @@
-//! Which endpoint a URL means: `/mcp`, `/ns/<slug>/mcp`, `/upstreams/<name>/mcp`, and the same with `/sse`.
+//! Which endpoint a URL means: `/mcp`, `/ns/<slug>/mcp`, `/upstreams/<name>/mcp`, and the same with `/sse` and what clients use that
+//! speak no MCP.
 //!
 //! Where a client's URL cannot be changed, a header selects the namespace instead.
 
 use http::HeaderMap;
 use toolgate_protocol::endpoint::NoSlug;
 use toolgate_protocol::{Endpoint, UpstreamName};
+
+use crate::plain;
 
 /// Selects a namespace where the URL names none.
 const NAMESPACE: &str = "x-toolgate-namespace";
@@ -17,14 +20,14 @@ pub(crate) fn of<'p>(path: &'p str, headers: &HeaderMap) -> Result<(Endpoint, &'
         Some((&rest[..end], &rest[end..]))
     };
     if let Some((slug, rest)) = nested("/ns/") {
-        return Ok((namespace(slug)?, mcp_only(rest)?));
+        return Ok((namespace(slug)?, of_endpoint(rest)?));
     }
     if let Some((name, rest)) = nested("/upstreams/") {
         let name = UpstreamName::new(name).ok_or("no upstream has such a name")?;
-        return Ok((Endpoint::Upstream(name), mcp_only(rest)?));
+        return Ok((Endpoint::Upstream(name), of_endpoint(rest)?));
     }
     match headers.get(NAMESPACE) {
-        Some(named) if is_mcp(path) => {
+        Some(named) if is_of_endpoint(path) => {
             let slug = named.to_str().map_err(|_| format!("the header {NAMESPACE} is no text"))?;
             Ok((namespace(slug)?, path))
         }
@@ -36,12 +39,16 @@ fn namespace(slug: &str) -> Result<Endpoint, String> {
     slug.parse().map(Endpoint::of_namespace).map_err(|error: NoSlug| error.to_string())
 }
 
-fn is_mcp(path: &str) -> bool {
-    matches!(path, "/mcp" | "/sse")
+/// What every endpoint has.
+fn is_of_endpoint(path: &str) -> bool {
+    matches!(path, "/mcp" | "/sse" | plain::DOCUMENT) || path.starts_with(plain::TOOLS)
 }
 
-fn mcp_only(path: &str) -> Result<&str, String> {
-    if is_mcp(path) { Ok(path) } else { Err("nothing is here; an endpoint has /mcp and /sse".into()) }
+fn of_endpoint(path: &str) -> Result<&str, String> {
+    if is_of_endpoint(path) {
+        return Ok(path);
+    }
+    Err("nothing is here; an endpoint has /mcp, /sse, /openapi.json and /tools/<name>".into())
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod on_demand;
 mod openapi;
 mod paging;
 mod pipes;
+mod plain;
 mod presentation;
 mod questions;
 mod replicas;
