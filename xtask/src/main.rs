@@ -1,6 +1,7 @@
 //! The project's chores, as one program: `cargo xtask <chore>`. No shell scripts, so that a chore reads like the rest of the code.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
+mod admin;
 mod bench;
 mod cargo;
 mod clients;
@@ -37,6 +38,8 @@ enum Chore {
     Clients(clients::Args),
     /// Finds and calls tools of a large catalog through a running toolgate, with agents of frameworks that we did not write.
     Frameworks(frameworks::Args),
+    /// Asks the control API what its document says can be asked, and what it says cannot.
+    Admin(admin::Args),
     /// Compares what finding and calling tools costs and keeps: directly, through toolgate and through two peers.
     Peers(peers::Args),
     /// Compares direct, nginx and toolgate: requests per second, latency, CPU and memory.
@@ -62,6 +65,7 @@ impl Chore {
             Chore::Conformance(args) => conformance::run(args),
             Chore::Clients(args) => clients::run(args),
             Chore::Frameworks(args) => frameworks::run(args),
+            Chore::Admin(args) => admin::run(args),
             Chore::Peers(args) => peers::run(args),
             Chore::Bench(args) => bench::run(args),
             Chore::Rank(args) => rank::run(args),

@@ -15,7 +15,7 @@ use step::Step;
 /// Which steps to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Without fuzzing, conformance, clients and frameworks: what to run between two changes.
+    /// Without fuzzing, conformance, the control API's document, clients and frameworks: what to run between two changes.
     #[arg(long)]
     quick: bool,
     /// Only this step; may be given several times.
@@ -105,7 +105,7 @@ mod tests {
     fn steps_run_in_their_own_order() {
         assert_eq!(
             steps(false, &[]),
-            ["fmt", "tidy", "clippy", "test", "fuzz", "build", "conformance", "clients", "frameworks"]
+            ["fmt", "tidy", "clippy", "test", "fuzz", "build", "conformance", "admin", "clients", "frameworks"]
         );
         assert_eq!(steps(true, &[]), ["fmt", "tidy", "clippy", "test"]);
         assert_eq!(steps(false, &[Step::Clients, Step::Tidy]), ["tidy", "clients"]);

@@ -17,6 +17,7 @@ use toolgate_upstream::Host;
 
 use crate::api;
 use crate::live::{Live, Maker};
+use crate::reload::{Reloader, Source};
 
 /// The most entries on one page of a list. Most clients read every page at once, so pages only keep answers bounded.
 const PAGE_SIZE: usize = 1_000;
@@ -35,6 +36,8 @@ pub struct Surroundings {
     pub executable: Option<PathBuf>,
     /// The folder for what outlives a restart, unless the settings name one; without it nothing does.
     pub state: Option<PathBuf>,
+    /// Where the config is from.
+    pub source: Source,
 }
 
 /// A gateway and the edge that its settings ask for.
@@ -43,6 +46,12 @@ pub struct Built {
     pub gateway: Arc<Gateway>,
     /// Changes its config while it serves.
     pub live: Arc<Live>,
+    /// Reads the config file again.
+    pub reloader: Arc<Reloader>,
+    /// The folder for what outlives a restart, if there is one.
+    pub state: Option<PathBuf>,
+    /// The one there would be if the settings named none.
+    pub usual_state: Option<PathBuf>,
     /// For the HTTP edge.
     pub edge: toolgate_transport::Config,
     /// For a client over stdio.
@@ -73,7 +82,7 @@ pub enum BuildError {
 /// Builds a gateway; its upstreams start at once.
 pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, BuildError> {
     let state = settings.state_dir.clone().or_else(|| surroundings.state.clone());
-    let shelf = state.map(|folder| Shelf::new(folder.join("catalog")));
+    let shelf = state.as_ref().map(|folder| Shelf::new(folder.join("catalog")));
     let parking = upstream::Parking { total: settings.limits.parked, per_caller: settings.limits.parked_per_caller };
     let host = Host::new(surroundings.executable.clone(), parking);
     let sealer = Sealer::new(settings.keys.iter().map(toolgate_config::Secret::reveal));
@@ -92,7 +101,16 @@ pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Built, 
     let limits = &settings.limits;
     let pipe = PipeLimits { message: limits.request, depth: limits.depth, batch: limits.batch };
     let live = Live::new(gateway.clone(), maker, now);
-    Ok(Built { gateway, live, edge: edge_config(settings), pipe })
+    let reloader = Reloader::new(live.clone(), surroundings.source.clone());
+    Ok(Built {
+        gateway,
+        live,
+        reloader,
+        state,
+        usual_state: surroundings.state.clone(),
+        edge: edge_config(settings),
+        pipe,
+    })
 }
 
 fn handles(settings: &Settings, sealer: &Arc<Sealer>, host: &Arc<Host>) -> std::io::Result<Handles> {

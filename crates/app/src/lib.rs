@@ -2,22 +2,30 @@
 
 mod api;
 mod build;
+mod command_line;
+mod control;
 mod fingerprint;
+mod in_force;
 mod live;
 mod namespace;
+mod notice;
 mod reload;
 mod run;
 mod signals;
 mod state;
 mod telemetry;
+mod token;
 
 pub use build::{BuildError, Built, Surroundings, build};
+pub use command_line::CommandLine;
 pub use live::Live;
-pub use reload::{Files, Reading, follow};
+pub use notice::Posted;
+pub use reload::{Files, Reading, Reloader, Source};
 pub use run::{Running, start};
 pub use signals::StopSignals;
 pub use state::state_folder;
 pub use telemetry::start_logging;
+pub use token::kept as control_token;
 
 /// The gateway, for whoever uses one in its own process.
 pub use toolgate_gateway::{Costs, Gateway, Request, UpstreamStatus};

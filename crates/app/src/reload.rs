@@ -1,5 +1,5 @@
-//! Follows the config file of a running gateway: a change of it, or of a file that it draws on, is applied; a faulty one changes
-//! nothing and is told of.
+//! The config file of a running gateway: read again when it changes, or when somebody asks. A faulty one changes nothing and is
+//! told of.
 //!
 //! The files are looked at now and then rather than watched by the operating system: that works alike for editors that
 //! replace a file, for mounted ConfigMaps, whose files are links that move, and over networks; a look costs a few
@@ -7,12 +7,16 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use toolgate_config::{Faults, Settings, Sources};
+use toolgate_catalog::Happening;
+use toolgate_config::{Difference, Faults, InForce, Settings, Sources};
 use toolgate_gateway::ConfigStatus;
 
+use crate::build::BuildError;
+use crate::command_line::CommandLine;
+use crate::in_force::{self, Value};
 use crate::live::Live;
 use crate::signals::ReloadSignal;
 
@@ -23,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub struct Reading {
     /// What it says, or what is wrong with it.
     pub settings: Result<Settings, Faults>,
+    /// Every value that it gives or leaves at its default.
+    pub values: Vec<InForce>,
     /// The files that it was read from.
     pub files: Files,
 }
@@ -33,6 +39,43 @@ pub struct Files(Vec<(PathBuf, Option<Stamp>)>);
 
 /// What tells whether a file is another than before: when it was changed, and its size.
 type Stamp = (SystemTime, u64);
+
+/// Where a config is from, and what stands above it.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The file; none where the compiled-in default runs.
+    pub file: Option<PathBuf>,
+    /// All files that it was read from.
+    pub files: Files,
+    /// Every value that it gives or leaves at its default.
+    pub values: Vec<InForce>,
+    /// What the command line says in its place.
+    pub command_line: CommandLine,
+}
+
+/// Reads the config of a running gateway again.
+pub struct Reloader {
+    live: Arc<Live>,
+    file: Option<PathBuf>,
+    command_line: CommandLine,
+    files: Mutex<Files>,
+    values: Mutex<Vec<InForce>>,
+    /// Held by whoever reads and applies: what was read first is applied first.
+    one: tokio::sync::Mutex<()>,
+}
+
+/// Why a config was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotApplied {
+    #[error("there is no config file")]
+    NoFile,
+    #[error("the config could not be read again: {0}")]
+    Unreadable(String),
+    #[error("{0}")]
+    Faults(Faults),
+    #[error(transparent)]
+    Unusable(#[from] BuildError),
+}
 
 // === impl Reading ===
 
@@ -50,9 +93,12 @@ impl Reading {
             (process.read)(path, limit)
         };
         let sources = Sources { env: process.env, read: &read, cwd: process.cwd.clone(), home: process.home.clone() };
-        let settings = toolgate_config::load(file, &sources);
+        let (settings, values) = match toolgate_config::load_in_full(file, &sources) {
+            Ok((settings, values)) => (Ok(settings), values),
+            Err(faults) => (Err(faults), Vec::new()),
+        };
         drop(sources);
-        Ok(Self { settings, files: Files(files.into_inner()) })
+        Ok(Self { settings, values, files: Files(files.into_inner()) })
     }
 }
 
@@ -71,71 +117,135 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some((about.modified().ok()?, about.len()))
 }
 
-/// Follows `file`, which was read as `first`, for as long as it is polled. What is read goes through `adjust`, which puts the
-/// command line's word in the place of the file's.
-///
-/// Never ends by itself.
-pub async fn follow(live: Arc<Live>, file: PathBuf, mut files: Files, adjust: impl Fn(&mut Settings) + Send + Sync) {
-    let mut asked = ReloadSignal::listen();
-    loop {
-        let was_asked = tokio::select! {
-            () = asked.requested() => true,
-            () = tokio::time::sleep(LOOK) => false,
-        };
-        if !was_asked && !files.have_changed() {
-            continue;
+// === impl Reloader ===
+
+impl Reloader {
+    pub(crate) fn new(live: Arc<Live>, source: Source) -> Arc<Self> {
+        let Source { file, files, values, command_line } = source;
+        live.gateway().note_config(|status| status.file.clone_from(&file));
+        Arc::new(Self {
+            live,
+            file,
+            command_line,
+            files: Mutex::new(files),
+            values: Mutex::new(values),
+            one: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Whether there is a file to be followed.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Follows the file for as long as it is polled. Never ends by itself.
+    pub async fn follow(&self) {
+        let mut asked = ReloadSignal::listen();
+        loop {
+            let was_asked = tokio::select! {
+                () = asked.requested() => true,
+                () = tokio::time::sleep(LOOK) => false,
+            };
+            if was_asked || self.files().have_changed() {
+                // What comes of it is in the log and the status.
+                let _ = self.reload().await;
+            }
         }
+    }
+
+    /// Reads the file and applies it.
+    pub(crate) async fn reload(&self) -> Result<Vec<Difference>, NotApplied> {
+        let file = self.file.clone().ok_or(NotApplied::NoFile)?;
+        let _one = self.one.lock().await;
         let named = file.clone();
+        let unreadable = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "the config could not be read again");
+            NotApplied::Unreadable(error.to_string())
+        };
         let reading = match tokio::task::spawn_blocking(move || Reading::of(&named)).await {
             Ok(Ok(reading)) => reading,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the config could not be read again");
-                continue;
-            }
-            Err(_) => continue,
+            Ok(Err(error)) => return Err(unreadable(&error)),
+            Err(error) => return Err(unreadable(&error)),
         };
-        files = reading.files;
-        match reading.settings {
+        *self.files() = reading.files;
+        let applied = match reading.settings {
             Ok(mut settings) => {
-                adjust(&mut settings);
-                apply(&live, &file, settings);
-            }
-            Err(faults) => refuse(&live, &file, faults.to_string()),
-        }
-    }
-}
-
-/// Applies what was read.
-fn apply(live: &Live, file: &Path, settings: Settings) {
-    match live.apply(settings) {
-        Ok(differences) if differences.is_empty() => {
-            live.gateway().note_config(|status| status.fault = None);
-            tracing::info!(file = %file.display(), "the config was read again and says the same");
-        }
-        Ok(differences) => {
-            let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
-            let waiting = differences.iter().filter(|one| one.needs_restart).map(|one| one.what.clone());
-            tracing::info!(file = %file.display(), changes = %words.join("; "), "the config was applied");
-            live.gateway().note_config(|status: &mut ConfigStatus| {
-                status.fault = None;
-                status.applied += 1;
-                for what in waiting {
-                    if !status.needs_restart.contains(&what) {
-                        status.needs_restart.push(what);
-                    }
+                self.command_line.apply(&mut settings);
+                let applied = self.live.apply(settings).map_err(NotApplied::from);
+                if applied.is_ok() {
+                    *self.values() = reading.values;
                 }
-            });
-            let waiting = differences.iter().filter(|one| one.needs_restart);
-            for one in waiting {
-                tracing::warn!(change = %one.what, "takes effect when the gateway is started again");
+                applied
             }
+            Err(faults) => Err(NotApplied::Faults(faults)),
+        };
+        match &applied {
+            Ok(differences) => self.note(&file, differences),
+            Err(why) => self.refuse(&file, why.to_string()),
         }
-        Err(error) => refuse(live, file, error.to_string()),
+        applied
     }
-}
 
-/// Says why nothing changed.
-fn refuse(live: &Live, file: &Path, why: String) {
-    tracing::error!(file = %file.display(), %why, "the config has faults; the one before stays in force");
-    live.gateway().note_config(|status| status.fault = Some(why));
+    /// What a text would change if it stood in the place of the file, under this name.
+    pub(crate) async fn differences(&self, text: String, name: Option<String>) -> Result<Vec<Difference>, NotApplied> {
+        let unreadable = |error: &dyn std::fmt::Display| NotApplied::Unreadable(error.to_string());
+        let file = self.file.clone().unwrap_or_else(|| PathBuf::from("toolgate.yaml"));
+        let origin = name.map(|name| file.with_file_name(name)).unwrap_or(file);
+        let reading = tokio::task::spawn_blocking(move || {
+            Ok::<_, std::io::Error>(toolgate_config::parse(&text, &origin, &Sources::of_process()?))
+        });
+        let read = reading.await.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
+        let mut settings = read.map_err(NotApplied::Faults)?;
+        self.command_line.apply(&mut settings);
+        Ok(self.live.differences(&settings))
+    }
+
+    /// Tells what was applied.
+    fn note(&self, file: &Path, differences: &[Difference]) {
+        if differences.is_empty() {
+            self.live.gateway().note_config(|status| status.fault = None);
+            tracing::info!(file = %file.display(), "the config was read again and says the same");
+            return;
+        }
+        let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        self.happens(Happening::ConfigApplied { changes: words.clone() });
+        tracing::info!(file = %file.display(), changes = %words.join("; "), "the config was applied");
+        let waiting = || differences.iter().filter(|one| one.needs_restart).map(|one| one.what.clone());
+        self.live.gateway().note_config(|status: &mut ConfigStatus| {
+            status.fault = None;
+            status.applied += 1;
+            for what in waiting() {
+                if !status.needs_restart.contains(&what) {
+                    status.needs_restart.push(what);
+                }
+            }
+        });
+        for change in waiting() {
+            tracing::warn!(%change, "takes effect when the gateway is started again");
+        }
+    }
+
+    /// Tells why nothing changed.
+    fn refuse(&self, file: &Path, why: String) {
+        tracing::error!(file = %file.display(), %why, "the config has faults; the one before stays in force");
+        self.happens(Happening::ConfigRefused { why: why.clone() });
+        self.live.gateway().note_config(|status| status.fault = Some(why));
+    }
+
+    fn happens(&self, what: Happening) {
+        self.live.gateway().catalog().journal().note(what);
+    }
+
+    /// Every value that is in force, and who says so.
+    pub(crate) fn in_force(&self) -> Vec<Value> {
+        in_force::values(self.file.as_deref(), &self.values(), &self.command_line)
+    }
+
+    fn values(&self) -> MutexGuard<'_, Vec<InForce>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

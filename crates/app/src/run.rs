@@ -18,6 +18,8 @@ use toolgate_gateway::Gateway;
 use toolgate_transport::{Edge, Listening, Shutdown};
 
 use crate::build::Built;
+use crate::control::bind_control;
+use crate::notice::Notice;
 
 /// Ending the upstreams is given this long after the clients are served.
 const UPSTREAM_GRACE: Duration = Duration::from_secs(10);
@@ -28,18 +30,34 @@ pub struct Running {
     pub gateway: Arc<Gateway>,
     /// The addresses it is bound to.
     pub addresses: Vec<SocketAddr>,
+    /// Where the control API is, if there is one.
+    pub control: Option<SocketAddr>,
+    _notices: Vec<Notice>,
     servers: JoinSet<()>,
     shutdown: Shutdown,
 }
 
-/// Binds every address of the settings, all or none, and serves.
+/// Binds every address of the settings, all or none, and serves. Must be called within the runtime that the gateway was built in.
 pub async fn start(built: Built, settings: &Settings) -> io::Result<Running> {
     let bound: Vec<TcpListener> = settings.listen.iter().map(bind).collect::<io::Result<_>>()?;
-    let addresses = bound.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-    let edge = Edge::new(built.gateway.clone(), built.edge);
+    let addresses: Vec<SocketAddr> = bound.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+    let edge = Edge::new(built.gateway.clone(), built.edge.clone());
+    let control = bind_control(&built, &edge, settings, &addresses)?;
     let shutdown = Shutdown::new();
     let bound = Arc::new(bound);
-    let mut running = Running { gateway: built.gateway, addresses, servers: JoinSet::new(), shutdown };
+    let mut running = Running {
+        gateway: built.gateway,
+        addresses,
+        control: None,
+        _notices: Vec::new(),
+        servers: JoinSet::new(),
+        shutdown,
+    };
+    if let Some(control) = control {
+        (running.control, running._notices) = (Some(control.address), control.notices);
+        let listening = Listening::share(&control.listener)?;
+        running.servers.spawn(control.admin.serve(listening, running.shutdown.clone(), settings.timeouts.shutdown));
+    }
     for number in 0..thread::available_parallelism().map_or(1, NonZero::get) {
         let (bound, edge, grace) = (bound.clone(), edge.clone(), settings.timeouts.shutdown);
         let shutdown = running.shutdown.clone();
@@ -69,7 +87,7 @@ fn serve_here(bound: Arc<Vec<TcpListener>>, edge: &Arc<Edge>, shutdown: &Shutdow
     })
 }
 
-fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
     let bind = || {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;

@@ -15,8 +15,10 @@ use toolgate_upstream::Upstream;
 use crate::change::Change;
 use crate::finder::{Corpus, Finder};
 use crate::handle::Handles;
+use crate::journal::{Happening, Journal};
 use crate::moment::{Arrangement, Moment, Space};
 use crate::offer::{Cause, Dropped, Offer};
+use crate::operate;
 use crate::refresh;
 use crate::route::origin;
 use crate::shelf::Shelf;
@@ -60,13 +62,14 @@ pub struct Config {
 
 /// What there is to call.
 pub struct Catalog {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     tasks: TaskTracker,
     _indexing: AbortOnDropHandle<()>,
 }
 
 pub(crate) struct Inner {
     pub(crate) handles: Arc<Handles>,
+    pub(crate) journal: Arc<Journal>,
     shelf: Option<Shelf>,
     now: ArcSwap<Moment>,
     /// Held by whoever changes what is shown: one at a time.
@@ -90,6 +93,7 @@ impl Catalog {
         let inner = Arc::new(Inner {
             finder: Finder::default(),
             handles: Arc::new(handles),
+            journal: Arc::default(),
             shelf,
             now: ArcSwap::new(Arc::new(moment)),
             publishing: Mutex::default(),
@@ -125,6 +129,10 @@ impl Catalog {
                 continue;
             }
             gone.retired.cancel();
+            if now.member(gone.upstream.name()).is_none() {
+                let upstream = gone.upstream.name().clone();
+                self.journal().note(Happening::Upstream { upstream, state: "removed", error: None });
+            }
             if !now.members.iter().any(|other| Arc::ptr_eq(&other.upstream, &gone.upstream)) {
                 replaced.push(gone.upstream.name().clone());
                 self.retire(gone.upstream.clone());
@@ -143,6 +151,7 @@ impl Catalog {
             Box::pin(refresh::keep_fresh(self.inner.clone(), member.clone()))
                 as futures_util::future::BoxFuture<'static, ()>,
             Box::pin(refresh::forward(self.inner.clone(), member.clone())),
+            Box::pin(operate::note_states(self.inner.clone(), member.clone())),
         ] {
             let retired = member.retired.clone();
             self.tasks.spawn(async move {
@@ -338,6 +347,10 @@ impl Inner {
             .into_iter()
             .filter(|&kind| differs(kind) && (was_known || !offer.list(kind).entries.is_empty()))
             .collect();
+        if !differing.is_empty() {
+            let upstream = member.upstream.name().clone();
+            self.journal.note(Happening::Lists { upstream, kinds: differing.clone() });
+        }
         let mut announced: Vec<Kind> =
             differing.iter().map(|kind| if *kind == Kind::Template { Kind::Resource } else { *kind }).collect();
         announced.dedup();

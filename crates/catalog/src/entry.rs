@@ -51,6 +51,11 @@ pub(crate) enum AsTask {
 // === impl Entry ===
 
 impl Entry {
+    /// Whether the operator laid something over it.
+    pub fn is_overridden(&self) -> bool {
+        self.overlay.is_some()
+    }
+
     /// An entry of this public name. `page` is the page that its definition names, by the URI that clients know.
     pub(crate) fn new(
         subject: Subject,

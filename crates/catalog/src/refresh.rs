@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use toolgate_protocol::{Json, Kind, Object, RpcError, code};
-use toolgate_upstream::{Call, Change as Told, Origin, Peer, State, Upstream, own_meta};
+use toolgate_upstream::{Call, Change as Told, LogLine, Origin, Peer, State, Upstream, own_meta};
 
 use crate::catalog::Inner;
 use crate::change::Change;
@@ -31,6 +31,7 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
     let upstream = member.upstream.clone();
     let mut state = upstream.state();
     let mut told = upstream.changes();
+    let mut asked = member.asked.subscribe();
     let mut seen_generation = None;
     let mut due_at = None;
     state.mark_changed();
@@ -65,16 +66,23 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
                 Err(RecvError::Lagged(_)) => Kind::ALL.to_vec(),
                 Err(RecvError::Closed) => return,
             },
+            Ok(()) = asked.changed() => Kind::ALL.to_vec(),
             () = sleep_until(due_at) => Kind::ALL.to_vec(),
         };
         due_at = None;
+        let number = *asked.borrow_and_update();
+        let done = |outcome| drop(member.done.send_replace((number, outcome)));
         let peer = match &*state.borrow() {
             State::Ready(peer) => peer.clone(),
-            _ => continue,
+            _ => {
+                done(Err(member.why_unknown()));
+                continue;
+            }
         };
         let all = due.len() == Kind::ALL.len();
         match fetch(&inner, &member, &peer, &due).await {
             Ok(ttl) => {
+                done(Ok(()));
                 if all {
                     seen_generation = Some(peer.generation);
                 }
@@ -85,6 +93,7 @@ pub(crate) async fn keep_fresh(inner: Arc<Inner>, member: Arc<Tracked>) {
             Err(_) if upstream.is_stopping() => return,
             Err(error) => {
                 tracing::warn!(upstream = %upstream.name(), %error, "some lists could not be fetched; those known stay, next try in {RETRY:?}");
+                done(Err(error.to_string()));
                 member.tried();
                 due_at = Some(Instant::now() + RETRY);
             }
@@ -133,7 +142,10 @@ pub(crate) async fn forward(inner: Arc<Inner>, member: Arc<Tracked>) {
                 Change::Resource { upstream: name.clone(), uri: uri.as_str().into(), params, whose }
             }
             Told::PageVisited { id } => Change::PageVisited { upstream: name.clone(), id, whose },
-            Told::Log { params } => Change::Log { upstream: name.clone(), params, whose },
+            Told::Log { params } => {
+                upstream.lines().note(LogLine::of_message(&params));
+                Change::Log { upstream: name.clone(), params, whose }
+            }
             _ => continue,
         };
         // Nobody listening is fine.

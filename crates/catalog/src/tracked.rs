@@ -32,6 +32,9 @@ pub(crate) struct Tracked {
     pub(crate) permits: Permits,
     pub(crate) known: watch::Sender<Known>,
     offer: Mutex<Option<Arc<Offer>>>,
+    /// How often its lists were asked for out of turn, and how often that was done, with what came of it last.
+    pub(crate) asked: watch::Sender<u64>,
+    pub(crate) done: watch::Sender<(u64, Result<(), String>)>,
     /// Cancelled once something else is in its place.
     pub(crate) retired: CancellationToken,
 }
@@ -63,6 +66,8 @@ impl Tracked {
             permits: member.permits,
             known: watch::Sender::new(known),
             offer: Mutex::new(offer),
+            asked: watch::Sender::new(0),
+            done: watch::Sender::new((0, Ok(()))),
             retired: CancellationToken::new(),
         }
     }
@@ -97,6 +102,20 @@ impl Tracked {
     pub(crate) async fn wait_for(&self, at_least: Known, deadline: Instant) -> bool {
         let mut known = self.known.subscribe();
         matches!(tokio::time::timeout_at(deadline, known.wait_for(|known| *known >= at_least)).await, Ok(Ok(_)))
+    }
+
+    /// Has its lists fetched now, and waits until that is done.
+    pub(crate) async fn refresh(&self) -> Result<(), String> {
+        let mut done = self.done.subscribe();
+        let mut number = 0;
+        self.asked.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        match done.wait_for(|(done, _)| *done >= number).await {
+            Ok(done) => done.1.clone(),
+            Err(_) => Err("it was taken out of service".into()),
+        }
     }
 
     /// Whether it has come up or failed by now.

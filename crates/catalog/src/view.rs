@@ -168,6 +168,11 @@ impl View {
         entries.filter(|entry| self.may_see(&entry.subject) && entry.for_model)
     }
 
+    /// All entries of `kind` that the caller may see, in order, whoever is to be shown them.
+    pub fn entries(&self, kind: Kind) -> impl Iterator<Item = &Arc<Entry>> {
+        self.snapshot.of(kind).entries.iter().filter(|entry| self.may_see(&entry.subject))
+    }
+
     /// The entry of this public name, if the caller may see it.
     pub fn entry(&self, kind: Kind, public: &str) -> Option<&Arc<Entry>> {
         self.snapshot.of(kind).get(public).filter(|entry| self.may_see(&entry.subject))

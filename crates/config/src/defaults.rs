@@ -19,6 +19,7 @@ impl Default for File {
             env_file: None,
             keys: Vec::new(),
             replica: Replica::default(),
+            admin: Default::default(),
             refresh: Duration::from_secs(300),
             log: Log::default(),
             limits: Limits::default(),

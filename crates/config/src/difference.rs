@@ -56,7 +56,7 @@ impl Settings {
     }
 
     /// The keys at the top: whether they differ, and whether a running gateway can take them over.
-    fn keys(&self, next: &Self) -> [(&'static str, bool, bool); 12] {
+    fn keys(&self, next: &Self) -> [(&'static str, bool, bool); 13] {
         let (limits, then) = (&self.limits, &next.limits);
         let at_the_edge = |limits: &crate::Limits| {
             let crate::Limits { request, depth, batch, sessions, in_flight, parked, parked_per_caller, .. } = *limits;
@@ -77,6 +77,7 @@ impl Settings {
             ("allowed_origins", self.allowed_origins != next.allowed_origins, true),
             ("state_dir", self.state_dir != next.state_dir, true),
             ("keys or replica", (&self.keys, &self.replica_url) != (&next.keys, &next.replica_url), true),
+            ("admin", self.admin != next.admin, true),
             ("log", self.log != next.log, true),
         ]
     }

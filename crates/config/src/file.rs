@@ -9,6 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::Admin;
 use crate::api::{HttpTool, Operations};
 use crate::namespace::Namespace;
 use crate::search::{Presentation, Search};
@@ -56,6 +57,8 @@ pub(crate) struct File {
     pub(crate) keys: Vec<Text>,
     /// How this gateway and its other replicas reach each other.
     pub(crate) replica: Replica,
+    /// The control API, which operators and the commands of this program use.
+    pub(crate) admin: Admin,
     /// How often the lists of upstreams are asked for again, even if nothing says that they changed.
     #[serde(with = "period")]
     #[schemars(with = "Period")]

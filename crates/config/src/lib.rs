@@ -29,6 +29,7 @@ mod file;
 mod units;
 mod written;
 
+mod admin;
 mod api;
 mod env_file;
 mod namespace;
@@ -38,6 +39,7 @@ mod slug;
 mod upstream;
 
 mod difference;
+mod effective;
 mod fault;
 mod load;
 mod search;
@@ -46,11 +48,13 @@ mod settings;
 mod show;
 mod takeover;
 
+pub use admin::{AdminListen, AdminSettings};
 pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
+pub use effective::InForce;
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};
-pub use load::{DEFAULT_FILE, EMBEDDED_FILE, load, parse};
+pub use load::{DEFAULT_FILE, EMBEDDED_FILE, embedded_in_full, load, load_in_full, parse};
 pub use namespace::{
     ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,
 };

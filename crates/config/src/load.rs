@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::clients;
+use crate::effective::{InForce, in_force};
 use crate::env_file;
 use crate::fault::{Faults, Report};
 use crate::file::{File, schema};
@@ -32,10 +33,18 @@ const CLIENT_FOLDERS: [&str; 8] = [".vscode", ".cursor", ".gemini", ".claude", "
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
+    load_in_full(path, sources).map(|(settings, _)| settings)
+}
+
+/// The settings of the file at `path`, and every value that they are made of.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_in_full(path: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults> {
     let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
         .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
     let text = syntax::decode(path, &bytes)?;
-    parse(&text, path, sources)
+    read(&text, path, sources)
 }
 
 /// The settings of a text; `origin` is the file that it is from, for faults and for relative paths.
@@ -43,6 +52,10 @@ pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
+    read(text, origin, sources).map(|(settings, _)| settings)
+}
+
+fn read(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults> {
     let text = &*syntax::decode(origin, text.as_bytes())?;
     let mut report = Report::default();
     let (tree, format) = syntax::read(origin, text, &mut report)?;
@@ -54,8 +67,12 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     let sources = &Sources { env: &env, ..sources.clone() };
     Filler::new(sources, &base, ours.inputs.as_ref(), &mut report).fill_config(&mut ours.root);
     let lost = fit(&mut ours.root, &schema, &mut report);
+    let mut values = Vec::new();
     let settings = match File::deserialize(&ours.root) {
         Ok(file) => {
+            if report.is_clean() {
+                values = in_force(&file, &ours.root, &tree);
+            }
             let context = Context {
                 sources,
                 file: origin,
@@ -76,7 +93,7 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     };
     let notes = report.finish(origin, text, &tree)?;
     settings
-        .map(|settings| Settings { notes, ..settings })
+        .map(|settings| (Settings { notes, ..settings }, values))
         .ok_or_else(|| Faults::of_file(origin, "cannot be read as a config", None))
 }
 
@@ -111,10 +128,14 @@ pub(crate) fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
 impl Settings {
     /// The settings when there is no config file: the compiled-in upstreams time, memory and everything.
     pub fn embedded() -> Self {
-        let nothing = |_: &str| None;
-        let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-        let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
-        parse(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources)
-            .expect("the embedded file is tested to have no fault")
+        embedded_in_full().0
     }
+}
+
+/// The settings when there is no config file, and every value that they are made of.
+pub fn embedded_in_full() -> (Settings, Vec<InForce>) {
+    let nothing = |_: &str| None;
+    let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
+    read(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources).expect("the embedded file is tested to have no fault")
 }

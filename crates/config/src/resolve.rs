@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use crate::admin;
 use crate::fault::Report;
 use crate::file::{File, Names};
 use crate::namespace;
@@ -73,6 +74,9 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
         state_dir: file.state_dir.map(|dir| context.sources.resolve(context.base, &dir.value)),
         keys: keys(&file.keys, report),
         replica_url: replica(&file.replica, &file.keys, report),
+        admin: admin::resolve(&file.admin, report, |text, report| {
+            texts(std::slice::from_ref(text), "an address to listen on", report, address).pop()
+        }),
         refresh: file.refresh,
         log: file.log,
         limits: file.limits,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::admin::AdminSettings;
 use crate::api::{DocumentPlace, HttpToolSettings, OperationFilter};
 use crate::file::{Builtin, Era, Isolation, Limits, Log, Names, Restart, Timeouts};
 use crate::namespace::NamespaceSettings;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub keys: Vec<Secret>,
     /// Where other replicas reach this gateway: an absolute URL without a path.
     pub replica_url: Option<String>,
+    /// The control API.
+    pub admin: AdminSettings,
     /// How often upstreams' lists are asked for again without a reason.
     pub refresh: Duration,
     /// What is logged, and how.

@@ -19,6 +19,7 @@ use crate::config_status::ConfigStatus;
 use crate::costs::{self, Costs, PresentationStatus};
 use crate::error::{Blame, Error};
 use crate::listen::{self, Asides, ListsWatch};
+use crate::listens::{ListenStatus, Listens};
 use crate::present::Presenter;
 use crate::surface;
 
@@ -27,7 +28,7 @@ pub struct Gateway {
     identity: Identity,
     catalog: Catalog,
     presenter: Arc<Presenter>,
-    closing: watch::Sender<bool>,
+    listens: Listens,
     config: watch::Sender<ConfigStatus>,
 }
 
@@ -62,7 +63,7 @@ impl Gateway {
             identity,
             catalog,
             presenter: Arc::new(Presenter::new()),
-            closing: watch::Sender::new(false),
+            listens: Listens::default(),
             config: watch::Sender::default(),
         }
     }
@@ -100,6 +101,14 @@ impl Gateway {
         self.view(&caller, presented).is_ok_and(|view| view.entry(Kind::Tool, name).is_some())
     }
 
+    /// What an endpoint shows, for operators.
+    ///
+    /// # Errors
+    /// There is no such endpoint.
+    pub fn look(&self, endpoint: &Endpoint) -> Result<View, Error> {
+        self.view(&Caller::anonymous(), &Presented { endpoint: endpoint.clone(), ..Presented::default() })
+    }
+
     /// Whether there is such an endpoint.
     pub fn serves(&self, endpoint: &Endpoint) -> bool {
         self.catalog.has(endpoint)
@@ -130,7 +139,12 @@ impl Gateway {
                 self.catalog.settled().await;
                 let view = self.view(&caller, presented)?;
                 let lists = ListsWatch::new(view.clone(), self.presenter.clone(), presented.clone());
-                listen::listen(&view, changes, lists, self.closing.subscribe(), request).await
+                let (closing, open) = self.listens.begin(presented, &request.params);
+                let reply = listen::listen(&view, changes, lists, closing, request).await?;
+                Ok(reply.map_outcome(move |outcome| {
+                    drop(open);
+                    outcome
+                }))
             }
             AnsweredBy::Upstream => {
                 let view = self.view(&caller, presented)?;
@@ -221,6 +235,21 @@ impl Gateway {
         }
     }
 
+    /// The listens that are open.
+    pub fn listens(&self) -> Vec<ListenStatus> {
+        self.listens.all()
+    }
+
+    /// Ends a listen with its result; false if there is none of this number.
+    pub fn end_listen(&self, number: u64) -> bool {
+        self.listens.end(number)
+    }
+
+    /// What operators have done with upstreams, and what happens to them.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// How each upstream is doing.
     pub fn status(&self) -> Vec<UpstreamStatus> {
         self.catalog.status()
@@ -256,7 +285,7 @@ impl Gateway {
 
     /// Ends all listens with their result; new ones end at once. Calls go on.
     pub fn close_listens(&self) {
-        self.closing.send_replace(true);
+        self.listens.close();
     }
 
     /// Ends the upstreams, within `limit` or as far as that goes.

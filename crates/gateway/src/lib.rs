@@ -11,6 +11,7 @@ mod error;
 pub mod exchange;
 mod follow;
 mod listen;
+mod listens;
 pub mod present;
 mod surface;
 
@@ -19,4 +20,5 @@ pub use costs::{Costs, PresentationStatus, UpstreamCost};
 pub use error::{Blame, Error};
 pub use exchange::{Gateway, Request};
 pub use listen::Asides;
-pub use toolgate_catalog::{About, Counts, NamespaceStatus, UpstreamStatus};
+pub use listens::ListenStatus;
+pub use toolgate_catalog::{About, Counts, Happening, NamespaceStatus, UpstreamStatus};

@@ -13,6 +13,7 @@ use toolgate_config::{Settings, Sources};
 use crate::Era;
 use crate::client::Client;
 use crate::line_client::Lines;
+use crate::operator::Operator;
 use crate::upstream::Upstream;
 use crate::wait::{soon, until};
 
@@ -73,6 +74,12 @@ impl Plan {
         self
     }
 
+    /// With a control API on a free port.
+    #[must_use]
+    pub fn controlled(self) -> Self {
+        self.config("admin: {listen: 127.0.0.1:0}")
+    }
+
     /// Remembers what an earlier gateway kept.
     #[must_use]
     pub fn after(mut self, state: &Arc<TempDir>) -> Self {
@@ -92,6 +99,9 @@ impl Plan {
         if !has("listen:") {
             text += "listen: 127.0.0.1:0\n";
         }
+        if !has("admin:") {
+            text += "admin: {listen: off}\n";
+        }
         if !has("restart:") {
             text += "restart: {first_wait: 20ms}\n";
         }
@@ -104,7 +114,7 @@ impl Plan {
     pub async fn start(self) -> Gate {
         let state = self.state.clone().unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a folder can be made")));
         let settings = self.settings(state.path());
-        let surroundings = Surroundings { executable: self.executable, state: None };
+        let surroundings = Surroundings { executable: self.executable, ..Surroundings::default() };
         let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
         let (gateway, limits, grace) = (built.gateway.clone(), built.pipe, settings.timeouts.shutdown);
         let serve_pipes = move |input, output| {
@@ -154,6 +164,13 @@ impl Gate {
     /// The folder of what outlives it.
     pub fn state(&self) -> &Arc<TempDir> {
         &self.state
+    }
+
+    /// An operator at its control API, which the plan has set up.
+    pub fn operator(&self) -> Operator {
+        let address = self.running.control.expect("the plan has a control API");
+        let token = toolgate_app::control_token(self.state.path()).expect("it can be read").expect("it was made");
+        Operator::of(&format!("http://{address}"), &token)
     }
 
     /// The gateway behind the sockets.

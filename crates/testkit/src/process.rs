@@ -109,6 +109,11 @@ impl Program {
         write_config(self.folder.path(), plan);
     }
 
+    /// The folder with its config file, and `state` in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it was not waited for")

@@ -60,6 +60,22 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Undo `connect`: the application's file is what it was.
     Disconnect(Disconnect),
+    /// Show what a config file would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
+    Diff(Diff),
+    /// Have a running gateway read its config file again, and show what that changed.
+    Reload(Control),
+    /// Show every value of a running gateway's config, and where it is from.
+    Config(Control),
+    /// List the clients of a running gateway: legacy sessions and open listens. Ends one with --end.
+    Sessions(Sessions),
+    /// Show what an upstream of a running gateway says on stderr and in log messages.
+    Logs(Logs),
+    /// Start an upstream of a running gateway anew; calls in flight there fail.
+    Restart(Restart),
+    /// List the namespaces of a running gateway, or show one.
+    Ns(Ns),
+    /// Show what happens on a running gateway, as it happens.
+    Events(Control),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -164,6 +180,82 @@ pub(crate) struct Status {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which running gateway, by its control API.
+#[derive(clap::Args)]
+pub(crate) struct Control {
+    /// The address of its control API. Default: the gateway that runs on this machine.
+    #[arg(short, long, value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
+    /// The config file that it runs with, where several run on this machine.
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// `diff`.
+#[derive(clap::Args)]
+pub(crate) struct Diff {
+    /// The config file. Default: the one that is found.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+/// `sessions`.
+#[derive(clap::Args)]
+pub(crate) struct Sessions {
+    /// End this one, by its id as listed.
+    #[arg(long, value_name = "ID")]
+    pub(crate) end: Option<String>,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+/// `logs`.
+#[derive(clap::Args)]
+pub(crate) struct Logs {
+    /// The upstream.
+    pub(crate) upstream: String,
+    /// Go on as more is said.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+/// `restart`.
+#[derive(clap::Args)]
+pub(crate) struct Restart {
+    /// The upstream.
+    pub(crate) upstream: String,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+/// `ns`.
+#[derive(clap::Args)]
+pub(crate) struct Ns {
+    #[command(subcommand)]
+    pub(crate) what: Option<NsWhat>,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+/// What to do with namespaces.
+#[derive(clap::Subcommand)]
+pub(crate) enum NsWhat {
+    /// All of them (the default).
+    List,
+    /// One, with its tools and what it leaves out.
+    Show {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// `tools`.

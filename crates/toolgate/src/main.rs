@@ -1,15 +1,19 @@
 //! The binary: parse, dispatch, exit code.
 //!
 //! Exit codes: 0 done; 1 the thing asked for failed (a tool's error, a gateway that broke off); 2 wrong usage; 64 a config
-//! with faults; 69 nothing answers where a gateway should be.
+//! with faults; 69 nothing answers where a gateway should be. `diff` has those of diff(1): 0 the same, 1 different, 2 trouble.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the person who runs it")]
 
 mod args;
 mod call;
 mod check;
 mod connect;
+mod control;
+mod diff;
 mod endpoint;
+mod follow;
 mod import;
+mod operate;
 mod paste;
 mod screen;
 mod search;
@@ -81,6 +85,14 @@ fn run(args: Args) -> Outcome {
         Command::Import(options) => import::import(&options),
         Command::Connect(options) => connect::connect(&options),
         Command::Disconnect(options) => connect::disconnect(&options),
+        Command::Diff(options) => in_runtime(diff::diff(options)),
+        Command::Reload(options) => in_runtime(diff::reload(options)),
+        Command::Config(options) => in_runtime(operate::config(options)),
+        Command::Sessions(options) => in_runtime(operate::sessions(options)),
+        Command::Logs(options) => in_runtime(follow::logs(options)),
+        Command::Restart(options) => in_runtime(operate::restart(options)),
+        Command::Ns(options) => in_runtime(operate::namespaces(options)),
+        Command::Events(options) => in_runtime(follow::events(options)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "toolgate", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_app::{Gateway, Live, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
-use toolgate_config::Settings;
+use toolgate_app::{Built, Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
 use toolgate_protocol::Endpoint;
 
 use crate::Outcome;
@@ -28,25 +27,14 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(options: args::Serve) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
-    settings::override_log(&mut loaded.settings, &options.log)?;
-    settings::override_view(&mut loaded.settings, &options.view)?;
-    if !options.listen.is_empty() {
-        loaded.settings.listen = options.listen.clone();
-    }
+    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &options.listen)?);
     start_logging(&loaded.settings.log);
     let paint = Paint::stdout();
     announce_config(&loaded, paint);
 
-    let built = build(&loaded.settings, &settings::surroundings())?;
+    let built = build(&loaded.settings, &surroundings)?;
     let gateway = built.gateway.clone();
-    let _following = follow(&built.live, &loaded, move |settings| {
-        // Both were accepted at the start.
-        let _ = settings::override_log(settings, &options.log);
-        let _ = settings::override_view(settings, &options.view);
-        if !options.listen.is_empty() {
-            settings.listen.clone_from(&options.listen);
-        }
-    });
+    let _following = follow(&built);
     let running = match start(built, &loaded.settings).await {
         Ok(running) => running,
         Err(error) => {
@@ -57,6 +45,9 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
     };
     for address in &running.addresses {
         say(&format!("{} http://{address}/mcp\n", paint.bold("toolgate serves MCP at")));
+    }
+    if let Some(address) = running.control {
+        say(&format!("{} http://{address}\n", paint.dim("control API at")));
     }
     let url = running.addresses.first().map(|address| format!("http://{address}/mcp")).unwrap_or_default();
     let table = tokio::spawn(show_start(gateway, url, paint));
@@ -75,17 +66,11 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
 pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let mut loaded = settings::load(options.config.as_deref())?;
-    settings::override_log(&mut loaded.settings, &options.log)?;
-    settings::override_view(&mut loaded.settings, &options.view)?;
+    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &[])?);
     start_logging(&loaded.settings.log);
-    let built = build(&loaded.settings, &settings::surroundings())?;
+    let built = build(&loaded.settings, &surroundings)?;
     let gateway = built.gateway.clone();
-    let (log, view) = (options.log, options.view);
-    let _following = follow(&built.live, &loaded, move |settings| {
-        // Both were accepted at the start.
-        let _ = settings::override_log(settings, &log);
-        let _ = settings::override_view(settings, &view);
-    });
+    let _following = follow(&built);
     let grace = loaded.settings.timeouts.shutdown;
     let endpoint = options.namespace.map_or(Endpoint::Default, Endpoint::of_namespace);
     if !gateway.serves(&endpoint) {
@@ -103,16 +88,11 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows the config file from now on, for as long as what is returned lives.
-fn follow(
-    live: &Arc<Live>,
-    loaded: &Loaded,
-    adjust: impl Fn(&mut Settings) + Send + Sync + 'static,
-) -> Option<AbortOnDropHandle<()>> {
-    let file = loaded.file.clone()?;
-    live.gateway().note_config(|status| status.file = Some(file.clone()));
-    let following = toolgate_app::follow(live.clone(), file, loaded.files.clone(), adjust);
-    Some(AbortOnDropHandle::new(tokio::spawn(following)))
+/// Follows the config file from now on, if there is one, for as long as what is returned lives.
+fn follow(built: &Built) -> Option<AbortOnDropHandle<()>> {
+    let reloader = built.reloader.clone();
+    let following = async move { reloader.follow().await };
+    built.reloader.has_file().then(|| AbortOnDropHandle::new(tokio::spawn(following)))
 }
 
 fn announce_config(loaded: &Loaded, paint: Paint) {

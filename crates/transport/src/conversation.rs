@@ -55,6 +55,11 @@ impl Conversation {
         Self { gateway, presented, outlet, limits, session: OnceLock::new(), running: Mutex::default() }
     }
 
+    /// The session in it, if one was begun.
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.get()
+    }
+
     /// Takes one message; the future ends when it is answered, or when nobody reads answers any more: the end of the pipe is
     /// the end of all that was asked on it, also where it waits for the client's answer to a question.
     pub(crate) async fn accept(&self, text: Bytes) {
@@ -154,6 +159,7 @@ impl Conversation {
             .await
             .map(|(session, result)| {
                 // Two handshakes at once: the first stays.
+                session.announce();
                 let _ = self.session.set(session);
                 result
             });

@@ -16,7 +16,7 @@ use toolgate_protocol::{Message, Presentation, RpcError, code};
 use crate::body::{self, Body};
 use crate::conversation::PipeLimits;
 use crate::guard::Guard;
-use crate::legacy::{self, Place, Room, Sessions, Streams};
+use crate::legacy::{self, OpenSession, Place, Room, Sessions, Streams};
 use crate::{modern, place, plain, rescue};
 
 /// How clients reach the gateway over HTTP.
@@ -81,6 +81,19 @@ impl Edge {
 
     fn pipe_limits(&self) -> PipeLimits {
         PipeLimits { message: self.config.request_bytes, depth: self.config.depth, batch: self.config.batch }
+    }
+
+    /// The sessions of legacy clients that are open, the oldest first.
+    pub fn open_sessions(&self) -> Vec<OpenSession> {
+        let mut all = self.sessions.all();
+        all.extend(self.streams.sessions());
+        all.sort_by_key(|session| session.began);
+        all
+    }
+
+    /// Ends the session that is shown under this id; false when there is none.
+    pub fn end_session(&self, shown: &str) -> bool {
+        self.sessions.end_shown(shown) || self.streams.end_shown(shown)
     }
 
     /// Ends the streams that have no end of their own.

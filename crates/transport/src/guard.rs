@@ -8,18 +8,21 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 /// The hosts and origins that are meant.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Guard {
+pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
 }
 
 /// What is wrong, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub enum Refused {
+    /// It names no host, or several.
     #[error("requests need one Host header")]
     NoHost,
+    /// A host that is not meant.
     #[error("the host `{0}` is not one that this gateway answers to; if it should be, add it to `allowed_hosts`")]
     Host(String),
+    /// A page that is not allowed.
     #[error("the origin `{0}` may not use this gateway; if it should, add it to `allowed_origins`")]
     Origin(String),
 }
@@ -31,13 +34,16 @@ const ANY: &str = "*";
 
 impl Guard {
     /// Loopback names and origins are always allowed; these come on top.
-    pub(crate) fn new(hosts: &[String], origins: &[String]) -> Self {
+    pub fn new(hosts: &[String], origins: &[String]) -> Self {
         let lower = |all: &[String]| all.iter().map(|one| one.trim_end_matches('/').to_ascii_lowercase()).collect();
         Self { hosts: lower(hosts), origins: lower(origins) }
     }
 
     /// Checks a request.
-    pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// It is not meant for this port, or comes from a page that may not use it.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Refused> {
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {

@@ -17,5 +17,7 @@ mod stdio;
 
 pub use conversation::PipeLimits;
 pub use edge::{Config, Edge};
+pub use guard::{Guard, Refused};
+pub use legacy::OpenSession;
 pub use server::{Listening, Shutdown};
 pub use stdio::serve as serve_stdio;

@@ -61,6 +61,16 @@ impl Shutdown {
         self.0.send_replace(Phase::Cut);
     }
 
+    /// Waits until nothing new is to be accepted.
+    pub async fn begun(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Waits until what is in flight is to be cut off.
+    pub async fn is_cut(&self) {
+        self.reached(Phase::Cut).await;
+    }
+
     async fn reached(&self, wanted: Phase) {
         // The sender is in `self`, so waiting cannot fail.
         let _ = self.0.subscribe().wait_for(|phase| *phase >= wanted).await;
@@ -83,6 +93,14 @@ impl Listening {
         let listener = TcpListener::from_std(bound.try_clone()?)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// Usually for want of file descriptors.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.listener.accept().await
     }
 
     /// The address bound.

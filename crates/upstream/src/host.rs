@@ -9,9 +9,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use toolgate_protocol::UpstreamName;
 use tower_service::Service as _;
 
 use crate::error::{Failure, root};
+use crate::lines::{Lines, LogLine};
+use crate::ring::Ring;
 use crate::rooms::{Parking, Rooms};
 use crate::watchdog::Watchdog;
 
@@ -29,6 +32,7 @@ pub struct Host {
     tls: OnceLock<HttpsConnector<HttpConnector>>,
     watchdog: Watchdog,
     rooms: Arc<Rooms>,
+    lines: Lines,
 }
 
 // === impl Host ===
@@ -38,11 +42,16 @@ impl Host {
     /// must call [`watchdog_main`](crate::watchdog_main).
     pub fn new(watchdog_exe: Option<PathBuf>, parking: Parking) -> Arc<Self> {
         let (tls, watchdog) = (OnceLock::new(), Watchdog::new(watchdog_exe));
-        Arc::new(Self { tcp: tcp(), tls, watchdog, rooms: Rooms::new(parking) })
+        Arc::new(Self { tcp: tcp(), tls, watchdog, rooms: Rooms::new(parking), lines: Lines::default() })
     }
 
     pub(crate) fn rooms(&self) -> &Arc<Rooms> {
         &self.rooms
+    }
+
+    /// What an upstream says beside its answers.
+    pub(crate) fn lines(&self, upstream: &UpstreamName) -> Arc<Ring<LogLine>> {
+        self.lines.of(upstream)
     }
 
     pub(crate) fn watchdog(&self) -> &Watchdog {

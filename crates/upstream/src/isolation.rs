@@ -229,6 +229,12 @@ impl Branches {
         over.into_iter().for_each(|branch| self.end(branch));
     }
 
+    /// Ends all; whoever calls again is given a new one.
+    pub(crate) fn end_all(&self) {
+        let all: Vec<Branch> = self.table().take(|_, _| true);
+        all.into_iter().for_each(|branch| self.end(branch));
+    }
+
     fn end(&self, branch: Branch) {
         self.runtime.spawn(async move { branch.upstream.stop_alone().await });
     }

@@ -13,7 +13,9 @@ use toolgate_protocol::line::{Line, LineDecoder};
 use crate::config::StdioConfig;
 use crate::error::{Failure, neutral};
 use crate::host::Host;
+use crate::lines::LogLine;
 use crate::os::{self, Group};
+use crate::ring::Ring;
 
 /// How long a child has to end by itself once its stdin is closed, and again once it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -145,8 +147,8 @@ fn cannot_start(command: &str, error: &std::io::Error) -> Failure {
     Failure::Unavailable(format!("`{}` could not be started: {why}", neutral(command, 200)))
 }
 
-/// Logs what a child writes to stderr, under its upstream's name, until it ends.
-pub(crate) async fn log_stderr(mut stderr: impl AsyncRead + Unpin, upstream: UpstreamName) {
+/// Logs what a child writes to stderr, under its upstream's name, and keeps the last of it, until it ends.
+pub(crate) async fn log_stderr(mut stderr: impl AsyncRead + Unpin, upstream: UpstreamName, kept: &Ring<LogLine>) {
     let mut lines = LineDecoder::new(STDERR_LINE);
     let mut second = Instant::now();
     let (mut logged, mut dropped) = (0_u32, 0_u64);
@@ -166,6 +168,7 @@ pub(crate) async fn log_stderr(mut stderr: impl AsyncRead + Unpin, upstream: Ups
             match line {
                 Line::Text(text) => {
                     let text = neutral(&String::from_utf8_lossy(&text), STDERR_LINE);
+                    kept.note(LogLine::of_stderr(&text));
                     tracing::info!(target: "upstream", %upstream, "{text}");
                 }
                 Line::TooLong => {

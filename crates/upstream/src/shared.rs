@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) live: watch::Sender<Option<Arc<Live>>>,
     /// Rung when a call wants an attempt to be made.
     pub(crate) wanted: Notify,
+    /// Rung when its connection is to be made anew.
+    pub(crate) anew: Notify,
     /// Before this, none is made on demand.
     pub(crate) not_before: Mutex<Instant>,
     /// When it was last called on somebody's behalf.
@@ -65,6 +67,7 @@ impl Shared {
             state: watch::Sender::new(State::Starting),
             live: watch::Sender::new(None),
             wanted: Notify::new(),
+            anew: Notify::new(),
             not_before: Mutex::new(Instant::now()),
             used: Mutex::new(Instant::now()),
         }

@@ -50,9 +50,9 @@ pub(crate) fn connect(
         }
         .instrument(span.clone()),
     );
-    let (until, upstream) = (gone.clone(), upstream.clone());
+    let (until, upstream, lines) = (gone.clone(), upstream.clone(), host.lines(upstream));
     tasks.spawn(async move {
-        until.run_until_cancelled(process::log_stderr(pipes.stderr, upstream)).await;
+        until.run_until_cancelled(process::log_stderr(pipes.stderr, upstream, &lines)).await;
     });
     tasks.spawn(keep(process, mux.clone(), output_ended, gone).instrument(span));
     Ok(mux)

@@ -37,6 +37,7 @@ pub(crate) enum Begin {
 enum End {
     Lost,
     Unused,
+    Anew,
 }
 
 /// Runs until the upstream is stopped.
@@ -68,6 +69,11 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>, begin: Beg
                 if end == End::Unused {
                     tracing::info!("nobody called it for a while; it is ended until somebody does");
                     (failures, asleep) = (0, true);
+                    continue;
+                }
+                if end == End::Anew {
+                    tracing::info!("it is started anew, as asked");
+                    failures = 0;
                     continue;
                 }
                 let good = live.proved.load(Ordering::Relaxed) || started.elapsed() >= HEALTHY_AFTER;
@@ -157,6 +163,10 @@ async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> (Arc<Live>, End)
     let live = Arc::new(Live { peer: Arc::new(peer), link, proved: AtomicBool::new(false) });
     let keeping = CancellationToken::new();
     keep(shared, &live, &keeping).await;
+    let anew = shared.anew.notified();
+    tokio::pin!(anew);
+    // From here on no ring is missed.
+    anew.as_mut().enable();
     shared.live.send_replace(Some(live.clone()));
     shared.state.send_replace(State::Ready(live.peer.clone()));
     shared.teller.tell(Change::Connected);
@@ -167,6 +177,11 @@ async fn stand(shared: &Arc<Shared>, peer: Peer, link: Link) -> (Arc<Live>, End)
         () = until_unused(shared) => {
             end = End::Unused;
             // A call that comes now waits for the next connection.
+            shared.live.send_replace(None);
+            live.link.close().await;
+        }
+        () = anew => {
+            end = End::Anew;
             shared.live.send_replace(None);
             live.link.close().await;
         }

@@ -19,9 +19,11 @@ use crate::error::Failure;
 use crate::host::Host;
 use crate::isolation::{Branches, Isolation, Lease};
 use crate::legacy::Surroundings;
+use crate::lines::LogLine;
 use crate::modern::own_meta;
 use crate::park::Park;
-use crate::shared::{Live, Shared};
+use crate::ring::Ring;
+use crate::shared::{Live, Shared, hold_back};
 use crate::supervise::{self, Begin};
 use crate::watch::Watch;
 
@@ -181,6 +183,33 @@ impl Upstream {
     /// Waits until it can be asked, at most until `deadline`. In a pause between attempts this makes for one right away.
     pub async fn ready(&self, deadline: Instant) -> Result<Arc<Peer>, Failure> {
         self.shared.ready(deadline, 0).await.map(|live| live.peer.clone())
+    }
+
+    /// Ends its connections, whatever is in flight there, and waits until the next one stands, at most until `deadline`.
+    pub async fn restart(&self, deadline: Instant) -> Result<Arc<Peer>, Failure> {
+        let generation = self.shared.live.borrow().as_ref().map_or(0, |live| live.peer.generation);
+        hold_back(&self.shared, Instant::now(), Duration::ZERO);
+        self.shared.anew.notify_waiters();
+        if let Some(branches) = &self.branches {
+            branches.end_all();
+        }
+        self.shared.ready(deadline, generation).await.map(|live| live.peer.clone())
+    }
+
+    /// Asks whether it answers, and gives how long that took.
+    pub async fn probe(&self) -> Result<(Arc<Peer>, Duration), Failure> {
+        let Timeouts { connect, probe, .. } = self.shared.timeouts;
+        let live = self.shared.ready(Instant::now() + connect, 0).await?;
+        let asked = Instant::now();
+        match live.link.answers(probe).await {
+            true => Ok((live.peer.clone(), asked.elapsed())),
+            false => Err(Failure::Timeout(probe)),
+        }
+    }
+
+    /// What it says beside its answers, on whichever connection.
+    pub fn lines(&self) -> Arc<Ring<LogLine>> {
+        self.shared.connector.host.lines(&self.shared.name)
     }
 
     /// Sends a request. Whatever keeps it from being answered becomes an error that names the upstream.

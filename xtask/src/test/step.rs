@@ -30,6 +30,8 @@ pub(super) enum Step {
     Build,
     /// The official suite.
     Conformance,
+    /// The control API, held against its document.
+    Admin,
     /// Clients that we did not write.
     Clients,
     /// Agents of frameworks that search and call.
@@ -56,6 +58,7 @@ impl Step {
             Self::Fuzz => "what must hold for any bytes at all, for a bounded time",
             Self::Build => "the binary for the steps that follow",
             Self::Conformance => "the official MCP conformance suite, through toolgate",
+            Self::Admin => "requests that fit the control API's document, and requests that do not",
             Self::Clients => "MCP clients that we did not write, through toolgate",
             Self::Frameworks => "agents of frameworks that we did not write find and call tools among many",
         }
@@ -83,6 +86,7 @@ impl Step {
                 Ok(())
             }
             Self::Conformance => chore(&["conformance"], state.toolgate.as_deref()),
+            Self::Admin => chore(&["admin"], state.toolgate.as_deref()),
             Self::Clients => chore(&["clients"], state.toolgate.as_deref()),
             Self::Frameworks => chore(&["frameworks"], state.toolgate.as_deref()),
         }

@@ -63,14 +63,14 @@ const TOOLS: [Tool; 7] = [
     Tool {
         probe: &["python3", "--version"],
         at_least: Some((3, 11)),
-        needed_for: &[Step::Clients, Step::Frameworks],
+        needed_for: &[Step::Admin, Step::Clients, Step::Frameworks],
         debian: &["python3"],
         advice: "Python 3.11 or later",
     },
     Tool {
         probe: &["python3", "-c", "import ensurepip, venv"],
         at_least: None,
-        needed_for: &[Step::Clients, Step::Frameworks],
+        needed_for: &[Step::Admin, Step::Clients, Step::Frameworks],
         debian: &["python3-venv"],
         advice: "Python's modules venv and ensurepip",
     },

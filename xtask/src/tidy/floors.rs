@@ -5,13 +5,14 @@ use super::repository::Repository;
 use super::{Fault, Law};
 
 /// From the ground up. A crate may use what stands below it, not what stands beside it.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["protocol", "config", "search", "seal"],
     &["identity", "builtin", "discovery", "openapi", "hosts"],
     &["policy", "upstream"],
     &["catalog"],
     &["gateway"],
     &["transport"],
+    &["admin"],
     &["app"],
     &["toolgate"],
 ];
@@ -35,12 +36,17 @@ const RESERVED: [Reserved; 5] = [
         law: Law::Route,
         why: "only `View::resolve` makes a route",
     },
-    Reserved { package: "axum", to: &["transport"], law: Law::Wrappers, why: "only the edge knows the HTTP framework" },
+    Reserved {
+        package: "axum",
+        to: &["admin"],
+        law: Law::Wrappers,
+        why: "only the control API is served with a framework",
+    },
     Reserved {
         package: "axum-core",
-        to: &["transport"],
+        to: &["admin"],
         law: Law::Wrappers,
-        why: "only the edge knows the HTTP framework",
+        why: "only the control API is served with a framework",
     },
     Reserved {
         package: "toolgate-config",

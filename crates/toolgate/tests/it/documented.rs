@@ -56,6 +56,33 @@ async fn on_demand() {
     assert!(client.tools().await.contains(&said[2].to_owned()));
 }
 
+/// Each command of the page's example, on a gateway as the page starts it.
+#[tokio::test]
+async fn control_api() {
+    let example = std::fs::read_to_string(repository().join("examples/namespaces.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("examples")).unwrap();
+    let config = format!("listen: 127.0.0.1:0\nadmin: {{listen: 127.0.0.1:0}}\n{example}");
+    std::fs::write(folder.path().join("examples/namespaces.yaml"), config).unwrap();
+    let mut serve = tokio::process::Command::new(crate::commands::TOOLGATE);
+    serve.args(["serve", "--config", "examples/namespaces.yaml"]).current_dir(folder.path());
+    serve.env_clear().env("HOME", folder.path()).stdout(std::process::Stdio::null()).kill_on_drop(true);
+    let _serving = serve.spawn().unwrap();
+    let commands = blocks("control-api.md", "text")[0].clone();
+    let commands: Vec<Vec<&str>> = commands.lines().map(|line| line.split(' ').skip(1).collect()).collect();
+    assert!(commands.len() > 5);
+    toolgate_testkit::until("the gateway runs", || async {
+        let listed = crate::commands::toolgate(folder.path(), &commands[0]).await;
+        (listed.code == 0).then_some(())
+    })
+    .await;
+    for command in &commands {
+        succeeds(folder.path(), command).await;
+    }
+    let shown = succeeds(folder.path(), &commands[1]).await;
+    assert!(shown.contains("add_*`: agents book nothing by themselves") && shown.contains("time_at_home"), "{shown}");
+}
+
 #[tokio::test]
 async fn namespaces() {
     let example = example_of("namespaces.md", "namespaces.yaml");

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a story stops at the first surprise")]
 
+mod admin;
+mod admin_live;
 mod apps;
 mod bad_input;
 mod callers;

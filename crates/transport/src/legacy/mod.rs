@@ -20,5 +20,6 @@ mod watch;
 pub(crate) use handshake::initialize;
 pub(crate) use http::{Place, delete, post_batch, post_message, read_batch, stream};
 pub(crate) use resume::Room;
+pub use session::OpenSession;
 pub(crate) use session::{Out, Outlet, Session, Sessions, random_id};
 pub(crate) use sse::{Streams, open as open_sse, post as post_sse};

@@ -2,17 +2,17 @@
 //! clients open one for every call.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_gateway::Gateway;
+use toolgate_gateway::{Gateway, Happening};
 use toolgate_identity::Presented;
 use toolgate_protocol::meta::{self, Level};
-use toolgate_protocol::{Id, Json, Outcome, Revision};
+use toolgate_protocol::{Endpoint, Id, Json, Outcome, Revision};
 
 use super::own_task::OwnTasks;
 use super::resume::{Kept, Manner, Room};
@@ -62,7 +62,10 @@ pub(crate) struct Session {
     pub(super) tasks: OwnTasks,
     /// Its streams, for a client that comes back to one.
     pub(crate) kept: Kept,
+    began: Instant,
     last_used: Mutex<Instant>,
+    /// Whether operators were told of it.
+    is_announced: AtomicBool,
 }
 
 /// The questions to a client that it has not answered.
@@ -80,6 +83,32 @@ struct Unasked {
     backlog: VecDeque<Out>,
     announcer: Option<AbortOnDropHandle<()>>,
 }
+
+/// How a session is doing, for operators.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// The beginning of its id; the whole of it is the client's secret.
+    pub id: String,
+    /// `http` or `sse`.
+    pub over: &'static str,
+    /// The client's name, if it gave one.
+    pub client: Option<String>,
+    /// The revision agreed on.
+    pub revision: &'static str,
+    /// Its endpoint.
+    pub endpoint: Endpoint,
+    /// What all of its requests have in common.
+    pub conversation: Option<Arc<str>>,
+    /// Since when it is there.
+    pub began: Instant,
+    /// When it was last used.
+    pub last_used: Instant,
+    /// Requests that run.
+    pub in_flight: usize,
+}
+
+/// So much of an id is shown to operators.
+pub(crate) const SHOWN: usize = 8;
 
 /// All sessions by id.
 pub(crate) struct Sessions {
@@ -131,7 +160,9 @@ impl Session {
             roots: RootsAsked::default(),
             tasks,
             kept: Kept::new(manner, room),
+            began: Instant::now(),
             last_used: Mutex::new(Instant::now()),
+            is_announced: AtomicBool::new(false),
         })
     }
 
@@ -143,6 +174,29 @@ impl Session {
     /// From now on.
     pub(crate) fn set_level(&self, level: Level) {
         *lock(&self.level) = level;
+    }
+
+    /// Tells operators that it has begun, and will when it is over.
+    pub(crate) fn announce(&self) {
+        let OpenSession { id: session, client, endpoint, .. } = self.status("");
+        self.is_announced.store(true, Ordering::Relaxed);
+        let happening = Happening::SessionBegun { session, client, endpoint: endpoint.to_string() };
+        self.gateway.catalog().journal().note(happening);
+    }
+
+    /// How it is doing; `over` is how it came.
+    pub(crate) fn status(&self, over: &'static str) -> OpenSession {
+        OpenSession {
+            id: self.id.chars().take(SHOWN).collect(),
+            over,
+            client: self.presented.introduced_as.as_deref().map(str::to_owned),
+            revision: self.revision.as_str(),
+            endpoint: self.presented.endpoint.clone(),
+            conversation: self.presented.conversation.clone(),
+            began: self.began,
+            last_used: *lock(&self.last_used),
+            in_flight: lock(&self.running).len(),
+        }
     }
 
     /// Notes that the client is still there.
@@ -288,6 +342,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if self.is_announced.load(Ordering::Relaxed) {
+            let session = self.id.chars().take(SHOWN).collect();
+            self.gateway.catalog().journal().note(Happening::SessionEnded { session });
+        }
         if let Some(conversation) = &self.presented.conversation {
             self.gateway.end_conversation(conversation);
         }
@@ -326,6 +384,7 @@ impl Sessions {
         if by_id.len() >= self.most {
             return false;
         }
+        session.announce();
         by_id.insert(session.id.clone(), session);
         true
     }
@@ -341,6 +400,21 @@ impl Sessions {
     pub(crate) fn end(&self, id: &str) -> bool {
         let ended = lock(&self.by_id).remove(id);
         ended.inspect(|session| session.cancel_all()).is_some()
+    }
+
+    /// How each is doing.
+    pub(crate) fn all(&self) -> Vec<OpenSession> {
+        lock(&self.by_id).values().map(|session| session.status("http")).collect()
+    }
+
+    /// Ends the one whose id begins so; false when there is none, or several.
+    pub(crate) fn end_shown(&self, shown: &str) -> bool {
+        let id = {
+            let by_id = lock(&self.by_id);
+            let mut meant = by_id.keys().filter(|id| shown.len() >= SHOWN && id.starts_with(shown));
+            meant.next().filter(|_| meant.next().is_none()).cloned()
+        };
+        id.is_some_and(|id| self.end(&id))
     }
 
     /// Ends those unused for too long.

@@ -14,7 +14,7 @@ use toolgate_identity::Presented;
 use toolgate_protocol::{OnDrop, sse};
 
 use super::http::{Place, events};
-use super::session::{QUEUE, random_id};
+use super::session::{OpenSession, QUEUE, SHOWN, random_id};
 use crate::body::{self, Body};
 use crate::conversation::{Conversation, PipeLimits};
 use crate::rescue;
@@ -35,6 +35,25 @@ impl Streams {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Conversation>>> {
         self.open.lock().expect("nothing panics while it is held")
+    }
+
+    /// How each session in them is doing.
+    pub(crate) fn sessions(&self) -> Vec<OpenSession> {
+        self.lock().values().filter_map(|conversation| Some(conversation.session()?.status("sse"))).collect()
+    }
+
+    /// Ends the one whose session's id begins so; false when there is none, or several.
+    pub(crate) fn end_shown(&self, shown: &str) -> bool {
+        let mut open = self.lock();
+        let is_meant = |conversation: &Conversation| {
+            conversation.session().is_some_and(|session| shown.len() >= SHOWN && session.id.starts_with(shown))
+        };
+        let mut meant = open.iter().filter(|(_, conversation)| is_meant(conversation));
+        let id = meant.next().filter(|_| meant.next().is_none()).map(|(id, _)| id.clone());
+        // Its stream ends with it.
+        let ended = id.and_then(|id| open.remove(&id));
+        drop(open);
+        ended.inspect(|conversation| conversation.session().iter().for_each(|session| session.cancel_all())).is_some()
     }
 
     /// Ends all.

@@ -1,0 +1,103 @@
+//! Every value that is in force, with the place that it is from: what `toolgate config` and the control API show.
+//!
+//! Values are shown as they were written, so that what a variable holds stays where it is; what may be a secret and stands in the
+//! file itself is masked.
+
+use serde_json::Value;
+
+use crate::file::File;
+use crate::node::{Node, Place, Tree};
+use crate::show;
+
+/// A value that is in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InForce {
+    /// The keys that lead to it: `upstreams.files.args`.
+    pub key: String,
+    /// The value as written, secrets masked.
+    pub value: Value,
+    /// Where it stands in the file; `None` for a default.
+    pub place: Option<Place>,
+}
+
+/// Keys of which every value below is somebody's secret unless it is a variable.
+const SECRET: [&str; 5] = ["env", "environment", "headers", "keys", "token"];
+/// What stands in the place of one.
+const MASK: &str = "****";
+
+/// All values of a file.
+pub(crate) fn in_force(file: &File, root: &Node, tree: &Tree) -> Vec<InForce> {
+    let mut all = Vec::new();
+    if let Ok(value) = serde_json::to_value(file) {
+        collect(&value, Some(root), tree, Path { text: String::new(), is_secret: false, is_url: false }, &mut all);
+    }
+    all
+}
+
+struct Path {
+    text: String,
+    is_secret: bool,
+    is_url: bool,
+}
+
+impl Path {
+    fn then(&self, key: &str) -> Self {
+        let text = match (self.text.is_empty(), key.contains('.')) {
+            (true, _) => key.to_owned(),
+            (false, false) => format!("{}.{key}", self.text),
+            (false, true) => format!("{}.{key:?}", self.text),
+        };
+        Self { text, is_secret: self.is_secret || SECRET.contains(&key), is_url: key == "url" }
+    }
+}
+
+fn collect(value: &Value, node: Option<&Node>, tree: &Tree, path: Path, all: &mut Vec<InForce>) {
+    let place = node.map(|node| tree.place(node.spot));
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, value) in members {
+                collect(value, node.and_then(|node| node.get(key)), tree, path.then(key), all);
+            }
+        }
+        // What is neither given nor has a default is not there.
+        Value::Null | Value::Object(_) => {}
+        Value::Array(items) if items.is_empty() && node.is_none() => {}
+        other => all.push(InForce { key: path.text.clone(), value: shown(other, &path), place }),
+    }
+}
+
+fn shown(value: &Value, path: &Path) -> Value {
+    match value {
+        Value::String(text) => Value::String(text_shown(text, path)),
+        Value::Array(items) => Value::Array(items.iter().map(|item| shown(item, path)).collect()),
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), shown(value, path))).collect(),
+        Value::Number(_) if path.is_secret => MASK.into(),
+        other => other.clone(),
+    }
+}
+
+fn text_shown(text: &str, path: &Path) -> String {
+    let is_variable = text.contains("${");
+    if path.is_secret && !is_variable {
+        return MASK.to_owned();
+    }
+    let text = if path.is_url { url_shown(text) } else { text.to_owned() };
+    show::line(&text, &[]).unwrap_or_else(|| MASK.to_owned())
+}
+
+/// A URL without what may let somebody in: the part before the `@`, and what follows the `?`.
+fn url_shown(url: &str) -> String {
+    let masked = |part: &str| if part.contains("${") { part.to_owned() } else { MASK.to_owned() };
+    let (url, query) = match url.split_once('?') {
+        Some((url, query)) => (url, format!("?{}", masked(query))),
+        None => (url, String::new()),
+    };
+    let begins = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(begins);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", masked(user)),
+        None => authority.to_owned(),
+    };
+    format!("{scheme}{authority}{path}{query}")
+}
