@@ -32,6 +32,7 @@ pub struct Script {
     lists: BTreeMap<&'static str, Vec<String>>,
     acts: HashMap<String, Act>,
     page: usize,
+    pub(crate) closes: bool,
     pub(crate) child_flags: Vec<&'static str>,
 }
 
@@ -127,6 +128,7 @@ impl Script {
             lists: BTreeMap::new(),
             acts: HashMap::new(),
             page: usize::MAX,
+            closes: false,
             child_flags: Vec::new(),
         }
     }
@@ -195,6 +197,14 @@ impl Script {
     #[must_use]
     pub fn that_stays(mut self) -> Self {
         self.child_flags.push("stay");
+        self
+    }
+
+    /// Closes each connection of streamable HTTP with its answer. A call that is sent over a kept one in the very moment when its
+    /// server ends is lost, and nobody knows whether it ran; stories about something else do without.
+    #[must_use]
+    pub fn that_closes(mut self) -> Self {
+        self.closes = true;
         self
     }
 

@@ -55,7 +55,18 @@ pub(super) async fn serve_with<F>(
 }
 
 pub(super) async fn serve(listener: TcpListener, open: TaskTracker, play: Arc<Play>, sessions: Arc<Sessions>) {
-    serve_with(listener, open, move |request| answer(play.clone(), sessions.clone(), request)).await;
+    let closes = play.script().closes;
+    let answer = move |request| {
+        let answer = answer(play.clone(), sessions.clone(), request);
+        async move {
+            let mut response = answer.await?;
+            if closes {
+                response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        }
+    };
+    serve_with(listener, open, answer).await;
 }
 
 async fn answer(play: Arc<Play>, sessions: Arc<Sessions>, request: Request<Incoming>) -> Answer {

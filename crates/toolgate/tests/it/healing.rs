@@ -33,7 +33,7 @@ fn run(upstream: &Upstream) -> usize {
 async fn a_server_that_changes_its_era_is_met_anew_within_the_call() {
     for way in [Way::Http, Way::Stdio] {
         for (before, after) in [(Era::Legacy, Era::Modern), (Era::Modern, Era::Legacy)] {
-            let upstream = of(before).over(way).await;
+            let upstream = of(before).that_closes().over(way).await;
             let gate = Gate::of("up", &upstream).start().await;
             let clients = [gate.legacy().await, gate.modern().await];
             for client in &clients {
