@@ -13,7 +13,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Era;
 use crate::script::{Asked, Play, Script};
-use crate::wait::soon;
+use crate::wait::{soon, until};
 
 /// An upstream that plays a script, until dropped.
 pub struct Upstream {
@@ -182,7 +182,15 @@ impl Upstream {
             self.open.close();
             self.open.wait().await;
             self.open.reopen();
+            self.until_nobody_has_its_sockets().await;
         }
+    }
+
+    /// A process that another story starts in this very moment has copies of all sockets until it runs its program: closed here,
+    /// they are still open there, and take what is sent to nobody.
+    async fn until_nobody_has_its_sockets(&self) {
+        let is_over = || async { tokio::net::TcpStream::connect(self.address).await.is_err().then_some(()) };
+        until("the port is nobody's", is_over).await;
     }
 
     /// Ends, and another server takes its place at the same address.

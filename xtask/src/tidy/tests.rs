@@ -59,7 +59,7 @@ fn tests_may_use_the_testkit_and_chores_everything() {
     let dev = manifest("toolgate-policy", "[dev-dependencies]\ntoolgate-testkit.workspace = true\n");
     none(&[("crates/policy/Cargo.toml", &dev)]);
     let up = manifest("toolgate-policy", "[dev-dependencies]\ntoolgate-app.workspace = true\n");
-    one(&[("crates/policy/Cargo.toml", &up)], "crates/policy/Cargo.toml:12", "uses `app` (floor 7)");
+    one(&[("crates/policy/Cargo.toml", &up)], "crates/policy/Cargo.toml:12", "uses `app` (floor 8)");
     none(&[(
         "xtask/Cargo.toml",
         &manifest("xtask", "[dependencies]\ntoolgate-app.workspace = true\nanyhow = \"1\"\n"),
