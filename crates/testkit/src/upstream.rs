@@ -182,7 +182,6 @@ impl Upstream {
             self.open.close();
             self.open.wait().await;
             self.open.reopen();
-            self.until_nobody_has_its_sockets().await;
         }
     }
 
@@ -196,6 +195,7 @@ impl Upstream {
     /// Ends, and another server takes its place at the same address.
     pub async fn replaced_by(&self, script: Script) -> Self {
         self.go_down().await;
+        self.until_nobody_has_its_sockets().await;
         let upstream = Self {
             play: Play::of(script),
             address: self.address,
