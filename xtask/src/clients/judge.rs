@@ -172,13 +172,15 @@ impl Judge<'_> {
     }
 
     /// A definition as clients of this era are shown it: `execution` says how legacy tasks work, and only there. A tool that
-    /// works as a task only is shown as one like any other, because toolgate sees the task through.
+    /// works as a task only is shown as one that can, because toolgate sees the task through for who asks for none.
     fn definition(&self, entry: &Value) -> Value {
         let mut entry = settled(entry.clone());
         if let Some(members) = entry.as_object_mut() {
             let is_task_only = members.get("execution") == Some(&json!({"taskSupport": "required"}));
-            if is_task_only || self.verdict.era == "modern" {
+            if self.verdict.era == "modern" {
                 members.remove("execution");
+            } else if is_task_only {
+                members.insert("execution".to_owned(), json!({"taskSupport": "optional"}));
             }
         }
         entry
