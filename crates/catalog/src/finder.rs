@@ -13,7 +13,7 @@ use toolgate_protocol::{Endpoint, Json, Kind, Subject, UpstreamName};
 use toolgate_search::{Document, Index, Reason, Scope, parameters};
 
 use crate::entry::Entry;
-use crate::moment::Moment;
+use crate::moment::{Moment, Space};
 use crate::offer::Offer;
 use crate::view::View;
 
@@ -84,8 +84,11 @@ pub struct Hits {
 impl Corpus {
     /// What can be searched at a moment.
     pub(crate) fn of(moment: &Moment, version: u64) -> Self {
+        // Hardly any has words of its own, and each upstream has a space.
+        let rewording: Vec<&Arc<Space>> =
+            moment.spaces().filter(|space| !space.namespace.overrides.is_empty()).collect();
         let groups = moment.offers().into_iter().map(|(name, offer)| {
-            let spaces = moment.spaces().filter(|space| (space.namespace.members)(&name));
+            let spaces = rewording.iter().filter(|space| (space.namespace.members)(&name));
             let mut reworded: Vec<_> = spaces
                 .flat_map(|space| std::iter::repeat(space).zip(&space.namespace.overrides))
                 .filter(|(_, ((upstream, _), _))| *upstream == name)

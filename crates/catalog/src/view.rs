@@ -251,9 +251,8 @@ impl View {
     }
 
     fn route(&self, subject: Subject, entry: Option<Arc<Entry>>) -> Option<Route> {
-        let mut members = self.space.members(&self.moment);
-        let upstream = members.find(|member| *member.upstream.name() == subject.upstream)?.upstream.clone();
-        Some(Route::new(self, upstream, subject, entry))
+        let member = self.moment.member(&subject.upstream).filter(|_| self.has_member(&subject.upstream))?;
+        Some(Route::new(self, member.upstream.clone(), subject, entry))
     }
 
     /// Waits for the upstreams that are not known yet and could have an entry of this name. Gives the one that does not come

@@ -6,7 +6,7 @@
 //! In reading order: [`json`] is that text, [`object`] its members, [`message`] the JSON-RPC envelope, [`method`] and
 //! [`code`] its vocabulary, [`revision`] and [`meta`] what a modern request says of itself, [`header`] what HTTP repeats of
 //! it, [`reply`] what comes back, [`sse`] and [`line`] how it is framed, [`name`] and [`subject`] who and what is
-//! meant, [`endpoint`] where it came in, [`presentation`] how it is shown.
+//! meant, [`endpoint`] where it came in, [`presentation`] how it is shown, [`reference`] what schemas refer to.
 
 pub mod code;
 pub mod endpoint;
@@ -19,6 +19,7 @@ pub mod method;
 pub mod name;
 pub mod object;
 pub mod presentation;
+pub mod reference;
 pub mod refusal;
 pub mod reply;
 pub mod revision;
@@ -33,6 +34,7 @@ pub use method::Method;
 pub use name::UpstreamName;
 pub use object::{Member, Object};
 pub use presentation::Presentation;
+pub use reference::lead_references;
 pub use reply::{Event, OnDrop, Outcome, Reply};
 pub use revision::{Era, Revision};
 pub use subject::{Kind, Subject};

@@ -10,6 +10,7 @@ use crate::args::{self, NsWhat};
 use crate::control::Gateway;
 use crate::diff::escaped;
 use crate::screen::{Paint, harmless, one_line, table};
+use crate::status::Counts;
 
 /// The widest description in a table.
 const WIDTH: usize = 80;
@@ -66,14 +67,6 @@ struct Namespace {
     left_out: Vec<LeftOut>,
     left_out_count: usize,
     faults: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    tools: usize,
-    prompts: usize,
-    resources: usize,
-    templates: usize,
 }
 
 #[derive(Deserialize)]

@@ -71,12 +71,13 @@ struct Namespace {
     faults: Vec<String>,
 }
 
+/// How many entries of each kind, as the status and the control API say it.
 #[derive(Deserialize)]
-struct Counts {
-    tools: usize,
-    prompts: usize,
-    resources: usize,
-    templates: usize,
+pub(crate) struct Counts {
+    pub(crate) tools: usize,
+    pub(crate) prompts: usize,
+    pub(crate) resources: usize,
+    pub(crate) templates: usize,
 }
 
 #[derive(Deserialize)]

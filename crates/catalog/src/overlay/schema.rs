@@ -4,7 +4,7 @@
 //! the parts that apply to the same object (`allOf`, `if`, …). Wherever the object itself is meant it is rewritten; what
 //! describes the inside of an argument is not touched.
 
-use toolgate_protocol::{Json, Object};
+use toolgate_protocol::{Json, Object, lead_references};
 
 use super::Argument;
 
@@ -33,7 +33,7 @@ pub(super) fn rewrite(schema: Object, arguments: &[(String, Argument)]) -> Objec
     if !text.as_str().contains(TO_PROPERTY) {
         return schema;
     }
-    references(&text, arguments).object().unwrap_or(schema)
+    lead_references(&text, &|target| reference(target, arguments)).object().unwrap_or(schema)
 }
 
 /// What the overrides say of arguments that is not so.
@@ -168,25 +168,7 @@ fn moved(schema: &Object, arguments: &[(String, Argument)]) -> Object {
         .fold(Object::new(), |all, (place, value)| all.with(&place, value))
 }
 
-/// All references to arguments, wherever they stand.
-fn references(json: &Json, arguments: &[(String, Argument)]) -> Json {
-    if let Ok(object) = json.object() {
-        let mut rewritten = Object::new();
-        for member in object.members() {
-            let value = match (member.name(), member.value.as_string()) {
-                ("$ref", Some(target)) => Json::string(&reference(&target, arguments)),
-                _ => references(&member.value, arguments),
-            };
-            rewritten.set(member.name(), value);
-        }
-        return rewritten.to_json();
-    }
-    match json.array() {
-        Ok(list) => Json::array_of(&list.iter().map(|one| references(one, arguments)).collect::<Vec<_>>()),
-        Err(_) => json.clone(),
-    }
-}
-
+/// Where a reference leads once arguments have other names and places.
 fn reference(target: &str, arguments: &[(String, Argument)]) -> String {
     let Some(rest) = target.strip_prefix(TO_PROPERTY) else { return target.to_owned() };
     let (first, tail) = rest.split_once('/').map_or((rest, String::new()), |(first, tail)| (first, format!("/{tail}")));

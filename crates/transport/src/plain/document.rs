@@ -4,7 +4,7 @@
 //! within them change, which in a document begin at its root.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use toolgate_protocol::{Endpoint, Json, Object};
+use toolgate_protocol::{Endpoint, Json, Object, lead_references};
 
 /// What stays as it is in a part of a path (RFC 3986, unreserved).
 const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -98,27 +98,10 @@ fn moved(schema: &Json, place: &str) -> Json {
     if schema.object().is_ok_and(|schema| schema.get("$id").is_some()) {
         return schema.clone();
     }
-    rewritten(schema, &format!("{SCHEMAS}{place}"))
-}
-
-fn rewritten(json: &Json, place: &str) -> Json {
-    if let Ok(object) = json.object() {
-        let mut moved = Object::new();
-        for member in object.members() {
-            let target = (member.name() == "$ref").then(|| member.value.as_string()).flatten();
-            let value = match target.as_deref().and_then(|target| target.strip_prefix('#')) {
-                Some(rest) if rest.is_empty() || rest.starts_with('/') => Json::string(&format!("{place}{rest}")),
-                Some(_) => member.value.clone(),
-                None => rewritten(&member.value, place),
-            };
-            moved.set(member.name(), value);
-        }
-        return moved.to_json();
-    }
-    match json.array() {
-        Ok(list) => Json::array_of(&list.iter().map(|one| rewritten(one, place)).collect::<Vec<_>>()),
-        Err(_) => json.clone(),
-    }
+    lead_references(schema, &|target| match target.strip_prefix('#') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{SCHEMAS}{place}{rest}"),
+        _ => target.to_owned(),
+    })
 }
 
 #[cfg(test)]
