@@ -6,7 +6,7 @@ use super::{Fault, Law};
 
 /// From the ground up. A crate may use what stands below it, not what stands beside it.
 const FLOORS: [&[&str]; 9] = [
-    &["protocol", "config", "search", "seal"],
+    &["protocol", "config", "search", "seal", "store"],
     &["identity", "builtin", "discovery", "openapi", "hosts"],
     &["policy", "upstream"],
     &["catalog"],
@@ -29,7 +29,7 @@ struct Reserved {
     why: &'static str,
 }
 
-const RESERVED: [Reserved; 5] = [
+const RESERVED: [Reserved; 6] = [
     Reserved {
         package: "toolgate-upstream",
         to: &["catalog", "app", "toolgate"],
@@ -48,6 +48,7 @@ const RESERVED: [Reserved; 5] = [
         law: Law::Wrappers,
         why: "only the control API is served with a framework",
     },
+    Reserved { package: "sqlx", to: &["store"], law: Law::Wrappers, why: "only the store speaks to a database" },
     Reserved {
         package: "toolgate-config",
         to: &["app", "toolgate"],

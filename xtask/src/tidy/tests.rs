@@ -79,6 +79,17 @@ fn a_dependency_is_known_by_its_package_on_every_platform() {
 }
 
 #[test]
+fn only_the_store_speaks_to_a_database() {
+    let uses = |name| manifest(name, "[dependencies]\nsqlx.workspace = true\n");
+    none(&[("crates/store/Cargo.toml", &uses("toolgate-store"))]);
+    one(
+        &[("crates/admin/Cargo.toml", &uses("toolgate-admin"))],
+        "crates/admin/Cargo.toml:12",
+        "only the store speaks to a database",
+    );
+}
+
+#[test]
 fn the_gateway_does_not_know_upstreams() {
     let gateway = manifest("toolgate-gateway", "[dependencies]\ntoolgate-upstream.workspace = true\n");
     one(&[("crates/gateway/Cargo.toml", &gateway)], "crates/gateway/Cargo.toml:12", "law 1");
