@@ -23,7 +23,7 @@ use crate::events::milliseconds;
 use crate::extract::MAX_BODY;
 use crate::problem::{self, Problem};
 use crate::token::Token;
-use crate::{config, events, logs, namespaces, sessions, status, upstreams};
+use crate::{config, events, items, logs, namespaces, sessions, status, upstreams};
 
 /// The control API of one gateway.
 pub struct Admin {
@@ -100,7 +100,15 @@ fn routes() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(namespaces::call))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
-        .routes(routes!(config::diff));
+        .routes(routes!(config::diff))
+        .routes(routes!(items::upstreams))
+        .routes(routes!(items::upstream, items::put_upstream, items::delete_upstream))
+        .routes(routes!(items::enable))
+        .routes(routes!(items::disable))
+        .routes(routes!(items::namespaces))
+        .routes(routes!(items::namespace, items::put_namespace, items::delete_namespace))
+        .routes(routes!(items::overrides))
+        .routes(routes!(items::overlay, items::put_overlay, items::delete_overlay));
     OpenApiRouter::with_openapi(Document::openapi()).nest(ROOT, api)
 }
 

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Differences {
     /// One by one; nothing where it is the same.
-    differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
 }
 
 /// What faults call the text.

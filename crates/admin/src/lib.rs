@@ -9,6 +9,7 @@ mod control;
 mod endpoint;
 mod events;
 mod extract;
+mod items;
 mod logs;
 mod model;
 mod namespaces;
@@ -20,5 +21,5 @@ mod token;
 mod upstreams;
 
 pub use api::{Admin, document};
-pub use control::{Control, Difference, Fault, Refusal, Setting};
+pub use control::{Control, Difference, Entry, Expectation, Fault, Item, Items, Refusal, Setting};
 pub use token::Token;

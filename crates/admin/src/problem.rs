@@ -102,7 +102,7 @@ impl Problem {
     }
 
     pub(crate) fn disabled(name: &str) -> Self {
-        let detail = format!("the config lists `{name}` with `enabled: false`; enable it there first");
+        let detail = format!("`{name}` is disabled; enable it first: `toolgate enable {name}`");
         Self::new(StatusCode::CONFLICT, "disabled", "The upstream is disabled", detail)
     }
 
@@ -134,10 +134,36 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::CONFLICT, "no-config-file", "There is no config file", detail)
             }
             Refusal::Unreadable(why) => Self::internal(why),
+            Refusal::Changed => {
+                let detail = "it is not what the request takes it to be: somebody else changed it, or it is there already, or no more; look at it again";
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", "It was changed in the meantime", detail)
+            }
+            Refusal::Unknown => {
+                let detail = "the config says nothing of it; GET the collection for what there is";
+                Self::new(StatusCode::NOT_FOUND, "unknown-entry", "The config says nothing of it", detail)
+            }
+            Refusal::InFile(place) => {
+                let detail = format!(
+                    "it stands in the config file, at {place}; take it out there (an upstream can be disabled here)"
+                );
+                Self::new(StatusCode::CONFLICT, "in-file", "The config file says it", detail)
+            }
+            Refusal::NoStore(why) => Self::new(StatusCode::CONFLICT, "no-store", "Nothing can be set", why),
+            Refusal::StoreUnavailable(why) => {
+                let title = "What is set cannot be kept now";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", title, why)
+            }
+            Refusal::StoreFull(why) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "store-full", "There is no room to keep it", why)
+            }
+            Refusal::TooLarge(why) => Self::too_large(why),
             Refusal::Unusable(why) => unusable(why),
             Refusal::Faults(faults) => {
-                let lines: Vec<String> =
-                    faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect();
+                let line = |fault: &Fault| match &fault.key {
+                    Some(key) => format!("{}: {key}: {}", fault.place, fault.message),
+                    None => format!("{}: {}", fault.place, fault.message),
+                };
+                let lines: Vec<String> = faults.iter().map(line).collect();
                 Self { faults, ..unusable(lines.join("\n")) }
             }
         }

@@ -37,6 +37,10 @@ struct ConfigStatus {
     fault: Option<String>,
     /// What of it takes effect at the next start only.
     needs_restart: Vec<String>,
+    /// What is set over this API and is not in force, each with the reason.
+    left_out: Vec<String>,
+    /// Why what is set over this API cannot be read, if it cannot; what was read before stays in force.
+    store_fault: Option<String>,
 }
 
 /// How many upstreams there are in each state.
@@ -74,6 +78,8 @@ pub(crate) async fn status(State(admin): State<Arc<Admin>>) -> Json<Status> {
             applied: config.applied,
             fault: config.fault,
             needs_restart: config.needs_restart,
+            left_out: config.left_out,
+            store_fault: config.store_fault,
         },
         upstreams: states,
         namespaces: admin.namespaces().into_iter().map(|namespace| namespace.name).collect(),

@@ -74,6 +74,9 @@ pub enum BuildError {
     /// What clients keep cannot be sealed.
     #[error("`keys`: {0}")]
     Keys(String),
+    /// What is set over the control API cannot be kept where the settings want it.
+    #[error("`store`: {0}")]
+    Store(String),
     /// The parts that all upstreams share.
     #[error("cannot set up connections to upstreams: {0}")]
     Host(String),

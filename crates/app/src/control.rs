@@ -1,21 +1,19 @@
-//! The control API, set up: its token, its address, and what it asks of whoever knows the config.
+//! The control API, set up: its token and its address.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use toolgate_admin::{Admin, Control, Difference, Fault, Refusal, Setting, Token};
-use toolgate_config::{AdminListen, AdminSettings, Change, Settings};
+use toolgate_admin::{Admin, Token};
+use toolgate_config::{AdminListen, AdminSettings, Settings};
 
 use toolgate_transport::Edge;
 
 use crate::build::Built;
-use crate::in_force::{From, Value};
 use crate::notice::{Notice, Posted};
-use crate::reload::{NotApplied, Reloader};
 use crate::run::bind;
+use crate::steering::Steering;
 use crate::token;
 
 /// The control API, bound and not yet serving.
@@ -66,7 +64,7 @@ pub(crate) fn bind_control(
     } else {
         settings.allowed_hosts.iter().cloned().chain([address.ip().to_string()]).collect()
     };
-    let control = Arc::new(Steering(built.reloader.clone()));
+    let control = Arc::new(Steering::new(built.reloader.clone()));
     let admin = Admin::new(built.gateway.clone(), edge.clone(), control, Token::new(token), &hosts);
     let notices = post(built, address, mcp);
     Ok(Some(Bound { listener, admin, address, notices }))
@@ -122,65 +120,4 @@ fn post(built: &Built, address: SocketAddr, mcp: &[SocketAddr]) -> Vec<Notice> {
         }
     };
     built.state.iter().chain(usual).filter_map(notice).collect()
-}
-
-/// What takes the config file.
-struct Steering(Arc<Reloader>);
-
-impl Control for Steering {
-    fn settings(&self) -> Vec<Setting> {
-        self.0.in_force().into_iter().map(setting).collect()
-    }
-
-    fn reload(&self) -> BoxFuture<'_, Result<Vec<Difference>, Refusal>> {
-        Box::pin(async { told(self.0.reload().await) })
-    }
-
-    fn differences(&self, text: String, name: Option<String>) -> BoxFuture<'_, Result<Vec<Difference>, Refusal>> {
-        Box::pin(async { told(self.0.differences(text, name).await) })
-    }
-}
-
-fn setting(one: Value) -> Setting {
-    let (from, place) = match one.from {
-        From::File(place) => ("file", Some(place)),
-        From::Default => ("default", None),
-        From::CommandLine => ("command line", None),
-    };
-    Setting { key: one.key, value: one.value, from, place }
-}
-
-fn told(read: Result<Vec<toolgate_config::Difference>, NotApplied>) -> Result<Vec<Difference>, Refusal> {
-    match read {
-        Ok(differences) => Ok(differences.into_iter().map(difference).collect()),
-        Err(NotApplied::NoFile) => Err(Refusal::NoFile),
-        Err(NotApplied::Unreadable(why)) => Err(Refusal::Unreadable(why)),
-        Err(NotApplied::Unusable(error)) => Err(Refusal::Unusable(error.to_string())),
-        Err(NotApplied::Faults(faults)) => Err(Refusal::Faults(faults.iter().map(fault).collect())),
-    }
-}
-
-fn difference(one: toolgate_config::Difference) -> Difference {
-    let change = match one.change {
-        Change::Added => "added",
-        Change::Removed => "removed",
-        Change::Changed => "changed",
-    };
-    Difference {
-        text: one.to_string(),
-        change,
-        what: one.what,
-        respects: one.respects,
-        needs_restart: one.needs_restart,
-    }
-}
-
-fn fault(one: &toolgate_config::Fault) -> Fault {
-    let file = one.file.display();
-    let place = one.place.map_or_else(|| file.to_string(), |place| format!("{file}:{}:{}", place.line, place.column));
-    let message = match &one.help {
-        Some(help) => format!("{}; {help}", one.message),
-        None => one.message.clone(),
-    };
-    Fault { place, key: (!one.path.is_empty()).then(|| one.path.clone()), message }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toolgate_config::InForce;
+use toolgate_config::{InForce, Source};
 
 use crate::command_line::CommandLine;
 
@@ -19,6 +19,8 @@ pub(crate) enum From {
     File(String),
     Default,
     CommandLine,
+    /// It was set over the control API.
+    Api,
 }
 
 /// What a file says, with the command line above it.
@@ -28,11 +30,13 @@ pub(crate) fn values(file: Option<&Path>, written: &[InForce], command_line: &Co
     let below = written.iter().filter(|one| !is_above(&one.key)).map(|one| Value {
         key: one.key.clone(),
         value: one.value.clone(),
-        from: match (one.place, file) {
-            (None, _) => From::Default,
-            (Some(place), Some(file)) => From::File(format!("{}:{}:{}", file.display(), place.line, place.column)),
+        from: match (one.source, file) {
+            (Source::Api, _) => From::Api,
+            (Source::File(place), Some(file)) => {
+                From::File(format!("{}:{}:{}", file.display(), place.line, place.column))
+            }
             // The compiled-in file is nobody's to look up.
-            (Some(_), None) => From::Default,
+            (Source::File(_), None) | (Source::Default, _) => From::Default,
         },
     });
     let above = above.iter().map(|(key, value)| Value {

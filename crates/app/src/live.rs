@@ -64,6 +64,14 @@ impl Live {
         self.now().settings.differences(settings)
     }
 
+    /// Whether another config could be put to use, for all that can be known before it is tried.
+    ///
+    /// # Errors
+    /// What cannot.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), BuildError> {
+        self.maker.configs(settings).map(drop)
+    }
+
     /// Puts another config in the place of the present one, and says what changed. What a running gateway cannot take over
     /// stays as it was, and is named with the rest.
     ///
@@ -93,12 +101,7 @@ impl Maker {
         // First all configs, so that nothing is started when one is wrong.
         let mut configs = Vec::new();
         let mut disabled = Vec::new();
-        for one in &settings.upstreams {
-            let config = upstream_config(one, &settings, &self.surroundings).map_err(|what| BuildError::Upstream {
-                origin: one.origin.to_string(),
-                name: one.name.clone(),
-                what,
-            })?;
+        for (config, one) in self.configs(&settings)? {
             if one.enabled {
                 configs.push((config, one));
             } else {
@@ -143,6 +146,15 @@ impl Maker {
             namespaces: settings.namespaces.iter().map(|one| namespace(one, &settings)).collect(),
         };
         Ok((Now { settings, upstreams }, arrangement))
+    }
+
+    /// What each upstream would be made of.
+    fn configs<'a>(&self, settings: &'a Settings) -> Result<Vec<(upstream::Config, &'a UpstreamSettings)>, BuildError> {
+        let config = |one: &'a UpstreamSettings| match upstream_config(one, settings, &self.surroundings) {
+            Ok(config) => Ok((config, one)),
+            Err(what) => Err(BuildError::Upstream { origin: one.origin.to_string(), name: one.name.clone(), what }),
+        };
+        settings.upstreams.iter().map(config).collect()
     }
 }
 

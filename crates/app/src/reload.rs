@@ -11,26 +11,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use toolgate_catalog::Happening;
-use toolgate_config::{Difference, Faults, InForce, Settings, Sources};
+use toolgate_config::{Amendment, Composed, ConfigText, Difference, Faults, InForce, Item, Settings, Sources, Written};
 use toolgate_gateway::ConfigStatus;
 
 use crate::build::BuildError;
 use crate::command_line::CommandLine;
 use crate::in_force::{self, Value};
+use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::signals::ReloadSignal;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
+/// The same for the store, where nothing is wrong with it.
+const LOOK_AT_STORE: Duration = Duration::from_secs(1);
+/// And where it stays out of reach.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A config as it was read.
+/// A config as it was read, with what is set over the control API laid over it.
 pub struct Reading {
     /// What it says, or what is wrong with it.
-    pub settings: Result<Settings, Faults>,
-    /// Every value that it gives or leaves at its default.
-    pub values: Vec<InForce>,
+    pub said: Result<(Settings, Said), Faults>,
     /// The files that it was read from.
     pub files: Files,
+}
+
+/// What a config says, beside the settings that it comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// Its text.
+    pub text: ConfigText,
+    /// Every value that it gives or leaves at its default.
+    pub values: Vec<InForce>,
+    /// What it says of upstreams, namespaces and tools, without what is laid over it.
+    pub written: Vec<Written>,
+    /// What is set over the control API and cannot be held together with it, each with the reason.
+    pub left_out: Vec<(Item, Faults)>,
 }
 
 /// The files that a config was read from, itself and those that it draws on, each as it was just before.
@@ -47,8 +63,10 @@ pub struct Source {
     pub file: Option<PathBuf>,
     /// All files that it was read from.
     pub files: Files,
-    /// Every value that it gives or leaves at its default.
-    pub values: Vec<InForce>,
+    /// What it says.
+    pub said: Said,
+    /// What is set over the control API.
+    pub ledger: Arc<Ledger>,
     /// What the command line says in its place.
     pub command_line: CommandLine,
 }
@@ -57,22 +75,28 @@ pub struct Source {
 pub struct Reloader {
     live: Arc<Live>,
     file: Option<PathBuf>,
+    ledger: Arc<Ledger>,
     command_line: CommandLine,
     files: Mutex<Files>,
-    values: Mutex<Vec<InForce>>,
+    /// What is in force.
+    said: Mutex<Said>,
     /// Held by whoever reads and applies: what was read first is applied first.
     one: tokio::sync::Mutex<()>,
 }
 
 /// Why a config was not applied.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotApplied {
+pub enum NotApplied {
+    /// The compiled-in config runs.
     #[error("there is no config file")]
     NoFile,
+    /// It could not be read.
     #[error("the config could not be read again: {0}")]
     Unreadable(String),
+    /// It was read, and has faults.
     #[error("{0}")]
     Faults(Faults),
+    /// It was understood, and cannot be put to use.
     #[error(transparent)]
     Unusable(#[from] BuildError),
 }
@@ -80,11 +104,26 @@ pub(crate) enum NotApplied {
 // === impl Reading ===
 
 impl Reading {
-    /// Reads a config file with the environment of this process.
+    /// Reads a config file with the environment of this process, and lays amendments over it.
     ///
     /// # Errors
     /// The working folder is gone or may not be read.
-    pub fn of(file: &Path) -> std::io::Result<Self> {
+    pub fn of_file(file: &Path, amendments: &[Amendment]) -> std::io::Result<Self> {
+        Self::of(|sources| ConfigText::of_file(file, sources), amendments)
+    }
+
+    /// The same with a text that was read before.
+    ///
+    /// # Errors
+    /// The working folder is gone or may not be read.
+    pub fn of_text(text: &ConfigText, amendments: &[Amendment]) -> std::io::Result<Self> {
+        Self::of(|_| Ok(text.clone()), amendments)
+    }
+
+    fn of(
+        text: impl FnOnce(&Sources<'_>) -> Result<ConfigText, Faults>,
+        amendments: &[Amendment],
+    ) -> std::io::Result<Self> {
         let process = Sources::of_process()?;
         let files = RefCell::new(Vec::new());
         let read = |path: &Path, limit: usize| {
@@ -93,12 +132,21 @@ impl Reading {
             (process.read)(path, limit)
         };
         let sources = Sources { env: process.env, read: &read, cwd: process.cwd.clone(), home: process.home.clone() };
-        let (settings, values) = match toolgate_config::load_in_full(file, &sources) {
-            Ok((settings, values)) => (Ok(settings), values),
-            Err(faults) => (Err(faults), Vec::new()),
-        };
+        let said = text(&sources).and_then(|text| {
+            let Composed { settings, values, written, left_out } = text.compose(amendments, &sources)?;
+            Ok((settings, Said { text, values, written, left_out }))
+        });
         drop(sources);
-        Ok(Self { settings, values, files: Files(files.into_inner()) })
+        Ok(Self { said, files: Files(files.into_inner()) })
+    }
+}
+
+// === impl Said ===
+
+impl Said {
+    /// What is left out, a line each.
+    pub fn left_out(&self) -> Vec<String> {
+        self.left_out.iter().map(|(item, faults)| format!("{item}: {faults}")).collect()
     }
 }
 
@@ -108,6 +156,15 @@ impl Files {
     /// Whether any of them is another than when it was read.
     fn have_changed(&self) -> bool {
         self.0.iter().any(|(path, before)| stamp(path) != *before)
+    }
+
+    /// More files; those that are known already stay as they were.
+    pub fn add(&mut self, more: Self) {
+        for (path, stamp) in more.0 {
+            if !self.0.iter().any(|(known, _)| *known == path) {
+                self.0.push((path, stamp));
+            }
+        }
     }
 }
 
@@ -121,34 +178,58 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 impl Reloader {
     pub(crate) fn new(live: Arc<Live>, source: Source) -> Arc<Self> {
-        let Source { file, files, values, command_line } = source;
-        live.gateway().note_config(|status| status.file.clone_from(&file));
-        Arc::new(Self {
-            live,
-            file,
-            command_line,
-            files: Mutex::new(files),
-            values: Mutex::new(values),
-            one: tokio::sync::Mutex::default(),
-        })
+        let Source { file, files, said, ledger, command_line } = source;
+        live.gateway().note_config(|status| {
+            status.file.clone_from(&file);
+            status.left_out = said.left_out();
+        });
+        let (files, said) = (Mutex::new(files), Mutex::new(said));
+        Arc::new(Self { live, file, ledger, command_line, files, said, one: tokio::sync::Mutex::default() })
     }
 
-    /// Whether there is a file to be followed.
-    pub fn has_file(&self) -> bool {
-        self.file.is_some()
-    }
-
-    /// Follows the file for as long as it is polled. Never ends by itself.
+    /// Follows the file and what is set over the control API for as long as it is polled. Never ends by itself.
     pub async fn follow(&self) {
+        tokio::join!(self.follow_file(), self.follow_ledger());
+    }
+
+    async fn follow_file(&self) {
         let mut asked = ReloadSignal::listen();
         loop {
             let was_asked = tokio::select! {
                 () = asked.requested() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
-            if was_asked || self.files().have_changed() {
+            if self.file.is_some() && (was_asked || self.files().have_changed()) {
                 // What comes of it is in the log and the status.
                 let _ = self.reload().await;
+            }
+        }
+    }
+
+    /// What other replicas set, and what could not be read before.
+    async fn follow_ledger(&self) {
+        let mut wait = LOOK_AT_STORE;
+        let mut told = false;
+        loop {
+            tokio::time::sleep(wait).await;
+            match self.ledger.look().await {
+                Ok(is_new) => {
+                    if told {
+                        tracing::info!("what is set over the control API can be read again");
+                        self.live.gateway().note_config(|status| status.store_fault = None);
+                    }
+                    (wait, told) = (LOOK_AT_STORE, false);
+                    if is_new {
+                        let _ = self.amended().await;
+                    }
+                }
+                Err(error) => {
+                    if !told {
+                        tracing::warn!(%error, "what is set over the control API cannot be read; what is known of it stays in force");
+                        self.live.gateway().note_config(|status| status.store_fault = Some(error.to_string()));
+                    }
+                    (wait, told) = ((wait * 2).min(LONGEST_WAIT), true);
+                }
             }
         }
     }
@@ -157,62 +238,113 @@ impl Reloader {
     pub(crate) async fn reload(&self) -> Result<Vec<Difference>, NotApplied> {
         let file = self.file.clone().ok_or(NotApplied::NoFile)?;
         let _one = self.one.lock().await;
-        let named = file.clone();
-        let unreadable = |error: &dyn std::fmt::Display| {
+        let (named, amendments) = (file.clone(), self.ledger.amendments());
+        let reading = read(move || Reading::of_file(&named, &amendments)).await.inspect_err(|error| {
             tracing::error!(%error, "the config could not be read again");
-            NotApplied::Unreadable(error.to_string())
-        };
-        let reading = match tokio::task::spawn_blocking(move || Reading::of(&named)).await {
-            Ok(Ok(reading)) => reading,
-            Ok(Err(error)) => return Err(unreadable(&error)),
-            Err(error) => return Err(unreadable(&error)),
-        };
+        })?;
         *self.files() = reading.files;
-        let applied = match reading.settings {
-            Ok(mut settings) => {
-                self.command_line.apply(&mut settings);
-                let applied = self.live.apply(settings).map_err(NotApplied::from);
-                if applied.is_ok() {
-                    *self.values() = reading.values;
-                }
-                applied
-            }
+        self.take(reading.said)
+    }
+
+    /// Puts a text in the place of the one in force, as if the file had become it.
+    ///
+    /// # Errors
+    /// As for a file: nothing changed.
+    pub async fn apply_text(&self, text: ConfigText) -> Result<Vec<Difference>, NotApplied> {
+        let _one = self.one.lock().await;
+        let amendments = self.ledger.amendments();
+        let reading = read(move || Reading::of_text(&text, &amendments)).await?;
+        self.files().add(reading.files);
+        self.take(reading.said)
+    }
+
+    /// Applies what was read, and tells what came of it.
+    fn take(&self, said: Result<(Settings, Said), Faults>) -> Result<Vec<Difference>, NotApplied> {
+        let applied = match said {
+            Ok((settings, said)) => self.apply(settings, said),
             Err(faults) => Err(NotApplied::Faults(faults)),
         };
         match &applied {
-            Ok(differences) => self.note(&file, differences),
-            Err(why) => self.refuse(&file, why.to_string()),
+            Ok(differences) => self.note(differences),
+            Err(why) => self.refuse(why.to_string()),
         }
         applied
     }
 
+    /// Applies what is set over the control API, to the text that is in force.
+    async fn amended(&self) -> Result<Vec<Difference>, NotApplied> {
+        let _one = self.one.lock().await;
+        self.apply_amendments().await
+    }
+
+    /// The same for whoever has the lock.
+    pub(crate) async fn apply_amendments(&self) -> Result<Vec<Difference>, NotApplied> {
+        let (settings, said) = self.composed(self.ledger.amendments(), true).await?;
+        let applied = self.apply(settings, said);
+        match &applied {
+            Ok(differences) => self.note_changes(differences),
+            Err(why) => tracing::error!(%why, "what is set over the control API cannot be put to use"),
+        }
+        applied
+    }
+
+    /// What the text in force comes to with other amendments.
+    pub(crate) async fn composed(
+        &self,
+        amendments: Vec<Amendment>,
+        is_to_stay: bool,
+    ) -> Result<(Settings, Said), NotApplied> {
+        let text = self.said().text.clone();
+        let reading = read(move || Reading::of_text(&text, &amendments)).await?;
+        if is_to_stay {
+            self.files().add(reading.files);
+        }
+        reading.said.map_err(NotApplied::Faults)
+    }
+
+    fn apply(&self, mut settings: Settings, said: Said) -> Result<Vec<Difference>, NotApplied> {
+        self.command_line.apply(&mut settings);
+        let differences = self.live.apply(settings)?;
+        let left_out = said.left_out();
+        for what in &left_out {
+            tracing::warn!(%what, "set over the control API, and left out");
+        }
+        self.live.gateway().note_config(|status| status.left_out = left_out);
+        *self.said() = said;
+        Ok(differences)
+    }
+
     /// What a text would change if it stood in the place of the file, under this name.
     pub(crate) async fn differences(&self, text: String, name: Option<String>) -> Result<Vec<Difference>, NotApplied> {
-        let unreadable = |error: &dyn std::fmt::Display| NotApplied::Unreadable(error.to_string());
         let file = self.file.clone().unwrap_or_else(|| PathBuf::from("toolgate.yaml"));
         let origin = name.map(|name| file.with_file_name(name)).unwrap_or(file);
-        let reading = tokio::task::spawn_blocking(move || {
-            Ok::<_, std::io::Error>(toolgate_config::parse(&text, &origin, &Sources::of_process()?))
-        });
-        let read = reading.await.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
-        let mut settings = read.map_err(NotApplied::Faults)?;
+        let amendments = self.ledger.amendments();
+        let reading = read(move || Reading::of_text(&ConfigText { origin, text }, &amendments)).await?;
+        let (mut settings, _) = reading.said.map_err(NotApplied::Faults)?;
         self.command_line.apply(&mut settings);
         Ok(self.live.differences(&settings))
     }
 
-    /// Tells what was applied.
-    fn note(&self, file: &Path, differences: &[Difference]) {
+    /// Tells what was applied of the file.
+    fn note(&self, differences: &[Difference]) {
+        self.live.gateway().note_config(|status| status.fault = None);
         if differences.is_empty() {
-            self.live.gateway().note_config(|status| status.fault = None);
-            tracing::info!(file = %file.display(), "the config was read again and says the same");
+            tracing::info!(file = %self.name(), "the config was read again and says the same");
+            return;
+        }
+        self.note_changes(differences);
+    }
+
+    /// Tells what is another than before.
+    fn note_changes(&self, differences: &[Difference]) {
+        if differences.is_empty() {
             return;
         }
         let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
         self.happens(Happening::ConfigApplied { changes: words.clone() });
-        tracing::info!(file = %file.display(), changes = %words.join("; "), "the config was applied");
+        tracing::info!(file = %self.name(), changes = %words.join("; "), "the config was applied");
         let waiting = || differences.iter().filter(|one| one.needs_restart).map(|one| one.what.clone());
         self.live.gateway().note_config(|status: &mut ConfigStatus| {
-            status.fault = None;
             status.applied += 1;
             for what in waiting() {
                 if !status.needs_restart.contains(&what) {
@@ -226,8 +358,8 @@ impl Reloader {
     }
 
     /// Tells why nothing changed.
-    fn refuse(&self, file: &Path, why: String) {
-        tracing::error!(file = %file.display(), %why, "the config has faults; the one before stays in force");
+    fn refuse(&self, why: String) {
+        tracing::error!(file = %self.name(), %why, "the config has faults; the one before stays in force");
         self.happens(Happening::ConfigRefused { why: why.clone() });
         self.live.gateway().note_config(|status| status.fault = Some(why));
     }
@@ -238,14 +370,40 @@ impl Reloader {
 
     /// Every value that is in force, and who says so.
     pub(crate) fn in_force(&self) -> Vec<Value> {
-        in_force::values(self.file.as_deref(), &self.values(), &self.command_line)
+        in_force::values(self.file.as_deref(), &self.said().values, &self.command_line)
     }
 
-    fn values(&self) -> MutexGuard<'_, Vec<InForce>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The file that is followed, as it was named.
+    pub(crate) fn name(&self) -> String {
+        self.file.as_ref().map_or_else(|| "the compiled-in config".to_owned(), |file| file.display().to_string())
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Held by whoever reads, decides and applies.
+    pub(crate) async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.one.lock().await
+    }
+
+    /// What is in force.
+    pub(crate) fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads files off the threads that serve.
+async fn read(reading: impl FnOnce() -> std::io::Result<Reading> + Send + 'static) -> Result<Reading, NotApplied> {
+    let unreadable = |error: &dyn std::fmt::Display| NotApplied::Unreadable(error.to_string());
+    let read = tokio::task::spawn_blocking(reading).await.map_err(|error| unreadable(&error))?;
+    read.map_err(|error| unreadable(&error))
 }

@@ -20,6 +20,7 @@ impl Default for File {
             keys: Vec::new(),
             replica: Replica::default(),
             admin: Default::default(),
+            store: None,
             refresh: Duration::from_secs(300),
             log: Log::default(),
             limits: Limits::default(),

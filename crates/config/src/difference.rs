@@ -56,7 +56,7 @@ impl Settings {
     }
 
     /// The keys at the top: whether they differ, and whether a running gateway can take them over.
-    fn keys(&self, next: &Self) -> [(&'static str, bool, bool); 13] {
+    fn keys(&self, next: &Self) -> [(&'static str, bool, bool); 14] {
         let (limits, then) = (&self.limits, &next.limits);
         let at_the_edge = |limits: &crate::Limits| {
             let crate::Limits { request, depth, batch, sessions, in_flight, parked, parked_per_caller, .. } = *limits;
@@ -78,6 +78,7 @@ impl Settings {
             ("state_dir", self.state_dir != next.state_dir, true),
             ("keys or replica", (&self.keys, &self.replica_url) != (&next.keys, &next.replica_url), true),
             ("admin", self.admin != next.admin, true),
+            ("store", self.store != next.store, true),
             ("log", self.log != next.log, true),
         ]
     }

@@ -16,8 +16,19 @@ pub struct InForce {
     pub key: String,
     /// The value as written, secrets masked.
     pub value: Value,
-    /// Where it stands in the file; `None` for a default.
-    pub place: Option<Place>,
+    /// Who says so.
+    pub source: Source,
+}
+
+/// Who says a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody: it is the default.
+    Default,
+    /// The file, at this place.
+    File(Place),
+    /// It was set over the control API.
+    Api,
 }
 
 /// Keys of which every value below is somebody's secret unless it is a variable.
@@ -29,11 +40,46 @@ const MASK: &str = "****";
 pub(crate) fn in_force(file: &File, root: &Node, tree: &Tree) -> Vec<InForce> {
     let mut all = Vec::new();
     if let Ok(value) = serde_json::to_value(file) {
-        collect(&value, Some(root), tree, Path { text: String::new(), is_secret: false, is_url: false }, &mut all);
+        collect(&value, Some(root), tree, Path::default(), &mut all);
     }
     all
 }
 
+/// A part of a config as it may be shown: what may be a secret and stands in it literally is masked.
+pub fn masked(value: &Value) -> Value {
+    shown(value, &Path::default())
+}
+
+/// A part of a config that somebody was shown masked and gives back, with what was masked as it is in `before`.
+///
+/// # Errors
+/// The key of a masked value that `before` knows nothing of.
+pub fn unmasked(value: &Value, before: Option<&Value>) -> Result<Value, String> {
+    restored(value, before.unwrap_or(&Value::Null), &Path::default())
+}
+
+fn restored(value: &Value, before: &Value, path: &Path) -> Result<Value, String> {
+    if *value == shown(before, path) {
+        return Ok(before.clone());
+    }
+    match value {
+        Value::Object(members) => {
+            let restored = members.iter().map(|(key, value)| {
+                let before = before.get(key).unwrap_or(&Value::Null);
+                Ok((key.clone(), restored(value, before, &path.then(key))?))
+            });
+            restored.collect()
+        }
+        Value::Array(items) => {
+            let before = |at: usize| before.get(at).unwrap_or(&Value::Null);
+            items.iter().enumerate().map(|(at, item)| restored(item, before(at), path)).collect()
+        }
+        Value::String(text) if path.is_masked(text) => Err(path.text.clone()),
+        other => Ok(other.clone()),
+    }
+}
+
+#[derive(Default)]
 struct Path {
     text: String,
     is_secret: bool,
@@ -47,12 +93,24 @@ impl Path {
             (false, false) => format!("{}.{key}", self.text),
             (false, true) => format!("{}.{key:?}", self.text),
         };
-        Self { text, is_secret: self.is_secret || SECRET.contains(&key), is_url: key == "url" }
+        Self { text, is_secret: self.is_secret || SECRET.contains(&key), is_url: matches!(key, "url" | "store") }
+    }
+
+    /// Whether a text here was masked rather than written.
+    fn is_masked(&self, text: &str) -> bool {
+        match self.is_secret {
+            true => text == MASK,
+            false => (self.is_url && text.contains(MASK)) || text.contains(show::MASKED_KEY),
+        }
     }
 }
 
 fn collect(value: &Value, node: Option<&Node>, tree: &Tree, path: Path, all: &mut Vec<InForce>) {
-    let place = node.map(|node| tree.place(node.spot));
+    let source = match node {
+        None => Source::Default,
+        Some(node) if tree.is_grafted(node.spot) => Source::Api,
+        Some(node) => Source::File(tree.place(node.spot)),
+    };
     match value {
         Value::Object(members) if !members.is_empty() => {
             for (key, value) in members {
@@ -62,7 +120,7 @@ fn collect(value: &Value, node: Option<&Node>, tree: &Tree, path: Path, all: &mu
         // What is neither given nor has a default is not there.
         Value::Null | Value::Object(_) => {}
         Value::Array(items) if items.is_empty() && node.is_none() => {}
-        other => all.push(InForce { key: path.text.clone(), value: shown(other, &path), place }),
+        other => all.push(InForce { key: path.text.clone(), value: shown(other, &path), source }),
     }
 }
 
@@ -70,7 +128,9 @@ fn shown(value: &Value, path: &Path) -> Value {
     match value {
         Value::String(text) => Value::String(text_shown(text, path)),
         Value::Array(items) => Value::Array(items.iter().map(|item| shown(item, path)).collect()),
-        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), shown(value, path))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), shown(value, &path.then(key)))).collect()
+        }
         Value::Number(_) if path.is_secret => MASK.into(),
         other => other.clone(),
     }

@@ -46,6 +46,9 @@ struct Found {
     help: Option<String>,
 }
 
+/// What stands in the place of a file's name where something was set over the control API.
+pub(crate) const SET_OVER_API: &str = "set over the control API";
+
 /// More than this are counted, not kept: a file of a million commas is one mistake.
 const MAX_FAULTS: usize = 200;
 
@@ -96,6 +99,16 @@ impl Report {
         let lines: Vec<&str> = text.lines().collect();
         let secrets = show::secrets_of(&tree.root);
         let place = |found: Found| {
+            if tree.is_grafted(found.spot) {
+                return Fault {
+                    file: PathBuf::from(SET_OVER_API),
+                    place: None,
+                    path: tree.path(found.spot),
+                    message: show::text(&found.message),
+                    help: found.help.map(|help| show::text(&help)),
+                    line: None,
+                };
+            }
             let mut place = tree.place(found.spot);
             let line = lines.get(place.line as usize - 1).copied();
             if let (Some(needle), Some(line)) = (&found.needle, line) {

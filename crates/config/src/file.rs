@@ -59,6 +59,11 @@ pub(crate) struct File {
     pub(crate) replica: Replica,
     /// The control API, which operators and the commands of this program use.
     pub(crate) admin: Admin,
+    /// Where what is set over the control API is kept: an SQLite file, a Postgres database that replicas share, or `off`, so
+    /// that nothing can be set. Without it, an SQLite file in the state folder.
+    #[schemars(example = &"sqlite:./toolgate.db", example = &"${DATABASE_URL}")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<Text>,
     /// How often the lists of upstreams are asked for again, even if nothing says that they changed.
     #[serde(with = "period")]
     #[schemars(with = "Period")]

@@ -30,12 +30,14 @@ mod units;
 mod written;
 
 mod admin;
+mod amendment;
 mod api;
 mod env_file;
 mod namespace;
 mod pattern;
 mod resolve;
 mod slug;
+mod store;
 mod upstream;
 
 mod difference;
@@ -49,12 +51,13 @@ mod show;
 mod takeover;
 
 pub use admin::{AdminListen, AdminSettings};
+pub use amendment::{Amendment, Item, Written};
 pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
-pub use effective::InForce;
+pub use effective::{InForce, Source, masked, unmasked};
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};
-pub use load::{DEFAULT_FILE, EMBEDDED_FILE, embedded_in_full, load, load_in_full, parse};
+pub use load::{Composed, ConfigText, DEFAULT_FILE, EMBEDDED_FILE, load, parse};
 pub use namespace::{
     ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,
 };
@@ -64,6 +67,7 @@ pub use search::{Findable, Presentation};
 pub use secret::Secret;
 pub use settings::{Origin, Pinned, SearchSettings, Settings, ToolFilter, Transport, UpstreamSettings};
 pub use sources::Sources;
+pub use store::StoreSettings;
 pub use takeover::{Candidate, Dollar, Takeover, Target, Verdict, take_over};
 
 #[cfg(test)]

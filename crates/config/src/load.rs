@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::amendment::{self, Amendment, Item, Written};
 use crate::clients;
 use crate::effective::{InForce, in_force};
 use crate::env_file;
-use crate::fault::{Faults, Report};
+use crate::fault::{Faults, Report, SET_OVER_API};
 use crate::file::{File, schema};
 use crate::fill::Filler;
 use crate::node::{Node, Spot, Value};
@@ -28,23 +29,45 @@ pub const EMBEDDED_FILE: &str = include_str!("embedded.yaml");
 /// Folders in which clients keep their files; relative paths in them begin at the folder around.
 const CLIENT_FOLDERS: [&str; 8] = [".vscode", ".cursor", ".gemini", ".claude", ".windsurf", ".zed", ".roo", ".kiro"];
 
+/// A config file as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigText {
+    /// Where it is from, for faults and for relative paths.
+    pub origin: PathBuf,
+    /// The text.
+    pub text: String,
+}
+
+/// What a config says, with what is set beside it.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// What it all means.
+    pub settings: Settings,
+    /// Every value that it is made of.
+    pub values: Vec<InForce>,
+    /// What the file alone says of upstreams, namespaces and tools.
+    pub written: Vec<Written>,
+    /// Amendments that are not in force, each with the reason: they have nothing to lie on, or the file cannot be held together
+    /// with them and goes before them.
+    pub left_out: Vec<(Item, Faults)>,
+}
+
+/// One reading of a config.
+struct Read {
+    settings: Settings,
+    values: Vec<InForce>,
+    written: Vec<Written>,
+    /// Amendments that have nothing to lie on, each with the reason.
+    idle: Vec<(Item, String)>,
+}
+
 /// The settings of the file at `path`.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
-    load_in_full(path, sources).map(|(settings, _)| settings)
-}
-
-/// The settings of the file at `path`, and every value that they are made of.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn load_in_full(path: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults> {
-    let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
-        .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
-    let text = syntax::decode(path, &bytes)?;
-    read(&text, path, sources)
+    let text = ConfigText::of_file(path, sources)?;
+    read(&text, &[], sources).map(|read| read.settings)
 }
 
 /// The settings of a text; `origin` is the file that it is from, for faults and for relative paths.
@@ -52,15 +75,96 @@ pub fn load_in_full(path: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
-    read(text, origin, sources).map(|(settings, _)| settings)
+    let text = ConfigText { origin: origin.to_owned(), text: text.to_owned() };
+    read(&text, &[], sources).map(|read| read.settings)
 }
 
-fn read(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults> {
-    let text = &*syntax::decode(origin, text.as_bytes())?;
+// === impl ConfigText ===
+
+/// The compiled-in one.
+impl Default for ConfigText {
+    fn default() -> Self {
+        Self::embedded()
+    }
+}
+
+impl ConfigText {
+    /// The text of the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no text.
+    pub fn of_file(path: &Path, sources: &Sources<'_>) -> Result<Self, Faults> {
+        let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
+            .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
+        Ok(Self { origin: path.to_owned(), text: syntax::decode(path, &bytes)?.into_owned() })
+    }
+
+    /// What runs when there is no config file.
+    pub fn embedded() -> Self {
+        Self { origin: PathBuf::from("embedded.yaml"), text: EMBEDDED_FILE.to_owned() }
+    }
+
+    /// What it says, with amendments laid over it. What is said depends on the text and the amendments alone, and not on what
+    /// was in force before: amendments that do not fit are left out one by one, in the order of their items.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text by itself.
+    pub fn compose(&self, amendments: &[Amendment], sources: &Sources<'_>) -> Result<Composed, Faults> {
+        let alone = read(self, &[], sources)?;
+        let mut ordered = amendments.to_vec();
+        ordered.sort_by(|one, other| one.item.cmp(&other.item));
+        let written = alone.written.clone();
+        let mut fitting = Fitting { text: self, sources, taken: Vec::new(), said: alone, left_out: Vec::new() };
+        fitting.take(&ordered);
+        let Fitting { said: Read { settings, values, idle, .. }, mut left_out, .. } = fitting;
+        left_out
+            .extend(idle.into_iter().map(|(item, why)| (item, Faults::of_file(Path::new(SET_OVER_API), why, None))));
+        Ok(Composed { settings, values, written, left_out })
+    }
+}
+
+/// Finds out which amendments a text can be held together with.
+struct Fitting<'a> {
+    text: &'a ConfigText,
+    sources: &'a Sources<'a>,
+    taken: Vec<Amendment>,
+    /// What text and those taken say.
+    said: Read,
+    left_out: Vec<(Item, Faults)>,
+}
+
+impl Fitting<'_> {
+    /// Takes what fits. Mostly that is all at once; else each half by itself, so that a few that do not fit cost little.
+    fn take(&mut self, amendments: &[Amendment]) {
+        if amendments.is_empty() {
+            return;
+        }
+        let before = self.taken.len();
+        self.taken.extend_from_slice(amendments);
+        match (read(self.text, &self.taken, self.sources), amendments) {
+            (Ok(said), _) => self.said = said,
+            (Err(faults), [one]) => {
+                self.taken.truncate(before);
+                self.left_out.push((one.item.clone(), faults));
+            }
+            (Err(_), _) => {
+                self.taken.truncate(before);
+                let (first, second) = amendments.split_at(amendments.len() / 2);
+                self.take(first);
+                self.take(second);
+            }
+        }
+    }
+}
+
+fn read(config: &ConfigText, amendments: &[Amendment], sources: &Sources<'_>) -> Result<Read, Faults> {
+    let (origin, text) = (&*config.origin, &*syntax::decode(&config.origin, config.text.as_bytes())?);
     let mut report = Report::default();
-    let (tree, format) = syntax::read(origin, text, &mut report)?;
+    let (mut tree, format) = syntax::read(origin, text, &mut report)?;
     let schema = schema();
     let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
+    let written = amendment::written(&ours.root, &tree);
+    let idle = amendment::lay_over(&mut ours.root, &mut tree, amendments, &mut report);
     let base = base_folder(origin, sources);
     let variables = variables(&mut ours.root, &base, sources, &mut report);
     let env = |name: &str| (sources.env)(name).or_else(|| variables.get(name).map(|value| value.reveal().to_owned()));
@@ -93,7 +197,7 @@ fn read(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<(Settings, V
     };
     let notes = report.finish(origin, text, &tree)?;
     settings
-        .map(|settings| (Settings { notes, ..settings }, values))
+        .map(|settings| Read { settings: Settings { notes, ..settings }, values, written, idle })
         .ok_or_else(|| Faults::of_file(origin, "cannot be read as a config", None))
 }
 
@@ -128,14 +232,10 @@ pub(crate) fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
 impl Settings {
     /// The settings when there is no config file: the compiled-in upstreams time, memory and everything.
     pub fn embedded() -> Self {
-        embedded_in_full().0
+        let nothing = |_: &str| None;
+        let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+        let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
+        let read = read(&ConfigText::embedded(), &[], &sources);
+        read.expect("the embedded file is tested to have no fault").settings
     }
-}
-
-/// The settings when there is no config file, and every value that they are made of.
-pub fn embedded_in_full() -> (Settings, Vec<InForce>) {
-    let nothing = |_: &str| None;
-    let no_file = |_: &Path, _: usize| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    let sources = Sources { env: &nothing, read: &no_file, cwd: PathBuf::from("/"), home: None };
-    read(EMBEDDED_FILE, Path::new("embedded.yaml"), &sources).expect("the embedded file is tested to have no fault")
 }

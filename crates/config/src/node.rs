@@ -51,6 +51,18 @@ pub(crate) struct Tree {
     places: Vec<Place>,
     /// Keys that were given twice: they are not in the tree, but their path is that of the first.
     twins: HashMap<Spot, Spot>,
+    /// What was taken into it from elsewhere, in the order of their spots.
+    grafts: Vec<Graft>,
+}
+
+/// A tree that was taken into another one.
+#[derive(Debug)]
+struct Graft {
+    /// The least of its spots.
+    first: u32,
+    /// The keys that lead to where it was put.
+    path: Vec<String>,
+    root: Node,
 }
 
 /// Makes nodes, and counts them: the bound that stops a file of aliases of aliases.
@@ -99,7 +111,7 @@ impl Builder {
     }
 
     pub(crate) fn finish(self, root: Node) -> Tree {
-        Tree { root, places: self.places, twins: self.twins }
+        Tree { root, places: self.places, twins: self.twins, grafts: Vec::new() }
     }
 }
 
@@ -144,12 +156,51 @@ impl Tree {
         place_of(&self.places, spot)
     }
 
+    /// Takes in a tree from elsewhere, to be put where `path` leads. Gives its root with the spots that it has from now on.
+    pub(crate) fn graft(&mut self, mut other: Tree, path: &[&str]) -> Node {
+        let first = self.next_spot();
+        self.places.append(&mut other.places);
+        let mut root = other.root;
+        root.shift(first);
+        self.twins.extend(other.twins.iter().map(|(twin, of)| (Spot(twin.0 + first), Spot(of.0 + first))));
+        self.grafts.push(Graft { first, path: path.iter().map(|key| (*key).to_owned()).collect(), root: root.clone() });
+        root
+    }
+
+    /// The spot of what cannot be read, and would have been put where `path` leads.
+    pub(crate) fn graft_nothing(&mut self, path: &[&str]) -> Spot {
+        let mut builder = Builder::default();
+        let root = builder.node(Place { line: 1, column: 1 }, Value::Hole);
+        self.graft(builder.finish(root), path).spot
+    }
+
+    /// Whether a node was taken in from elsewhere.
+    pub(crate) fn is_grafted(&self, spot: Spot) -> bool {
+        self.graft_of(spot).is_some()
+    }
+
+    fn graft_of(&self, spot: Spot) -> Option<&Graft> {
+        let after = self.grafts.partition_point(|graft| graft.first <= spot.0);
+        self.grafts[..after].last()
+    }
+
+    fn next_spot(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
+
     /// The keys that lead to a node, as a person would say them: `upstreams.memory.args[1]`.
     pub(crate) fn path(&self, spot: Spot) -> String {
         let spot = self.twins.get(&spot).copied().unwrap_or(spot);
         let mut steps = Vec::new();
-        find(&self.root, spot, &mut steps);
         let mut path = String::new();
+        let root = match self.graft_of(spot) {
+            Some(graft) => {
+                graft.path.iter().for_each(|key| push_key(&mut path, key));
+                &graft.root
+            }
+            None => &self.root,
+        };
+        find(root, spot, &mut steps);
         for step in steps.iter().rev() {
             match step {
                 Step::Key(key) => push_key(&mut path, key),
@@ -269,6 +320,38 @@ impl Node {
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
             Value::Hole => "a value that is at fault",
+        }
+    }
+
+    /// The value as it was written, before anything was filled in. A number that JSON does not know is a text.
+    pub(crate) fn as_written(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null | Value::Hole => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(text) => {
+                serde_json::from_str::<serde_json::Number>(text).map_or(text.as_str().into(), Json::Number)
+            }
+            Value::Text(text) => self.written.as_ref().unwrap_or(text).as_str().into(),
+            Value::List(items) => items.iter().map(Node::as_written).collect(),
+            Value::Map(pairs) => {
+                let member =
+                    |(key, value): &(Node, Node)| (key.as_text().unwrap_or_default().to_owned(), value.as_written());
+                Json::Object(pairs.iter().map(member).collect())
+            }
+        }
+    }
+
+    /// Moves the spots of a tree behind those of another one.
+    fn shift(&mut self, by: u32) {
+        self.spot.0 = self.spot.0.saturating_add(by);
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Value::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
+                key.shift(by);
+                value.shift(by);
+            }),
+            _ => {}
         }
     }
 

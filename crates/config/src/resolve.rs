@@ -16,6 +16,7 @@ use crate::shape::Lost;
 use crate::show::brief;
 use crate::slug::{MAX_NAME, slug};
 use crate::sources::Sources;
+use crate::store;
 use crate::upstream;
 use crate::written::{Pairs, Text};
 
@@ -48,14 +49,8 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
     let slugs = slugs(&file.upstreams, report);
     let upstreams = file.upstreams.0.into_iter().zip(slugs);
     let upstreams = upstreams.filter_map(|((name, written), slug)| {
-        let place = context.tree.place(name.spot);
         let resolved = upstream::resolve(&name, written, &common, context, report)?;
-        Some(UpstreamSettings {
-            slug,
-            name: name.value,
-            origin: Origin { file: context.file.to_owned(), place },
-            ..resolved
-        })
+        Some(UpstreamSettings { slug, name: name.value, ..resolved })
     });
     let upstreams: Vec<UpstreamSettings> = upstreams.collect();
     let search = search::resolve(file.search, report);
@@ -77,6 +72,7 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
         admin: admin::resolve(&file.admin, report, |text, report| {
             texts(std::slice::from_ref(text), "an address to listen on", report, address).pop()
         }),
+        store: store::resolve(file.store.as_ref(), context, report),
         refresh: file.refresh,
         log: file.log,
         limits: file.limits,
@@ -84,6 +80,18 @@ pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) ->
         upstreams,
         namespaces,
         notes: Vec::new(),
+    }
+}
+
+// === impl Context ===
+
+impl Context<'_> {
+    /// Where a node stands.
+    pub(crate) fn origin(&self, spot: Spot) -> Origin {
+        match self.tree.is_grafted(spot) {
+            true => Origin::Api,
+            false => Origin::File { file: self.file.to_owned(), place: self.tree.place(spot) },
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::node::Place;
 use crate::pattern::matches;
 use crate::search::{Findable, Presentation};
 use crate::secret::Secret;
+use crate::store::StoreSettings;
 
 /// Everything that a config file decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Settings {
     pub replica_url: Option<String>,
     /// The control API.
     pub admin: AdminSettings,
+    /// Where what is set over it is kept.
+    pub store: StoreSettings,
     /// How often upstreams' lists are asked for again without a reason.
     pub refresh: Duration,
     /// What is logged, and how.
@@ -168,13 +171,18 @@ pub struct ToolFilter {
     pub deny: Vec<String>,
 }
 
-/// Where something stands in the config file.
+/// Where something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The file, as it was named.
-    pub file: PathBuf,
-    /// The place in it.
-    pub place: Place,
+pub enum Origin {
+    /// In the config file.
+    File {
+        /// The file, as it was named.
+        file: PathBuf,
+        /// The place in it.
+        place: Place,
+    },
+    /// It was set over the control API.
+    Api,
 }
 
 // === impl ToolFilter ===
@@ -230,6 +238,9 @@ impl Transport {
 /// `file:line:column`, which editors and terminals turn into a link.
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.place.line, self.place.column)
+        match self {
+            Self::File { file, place } => write!(f, "{}:{}:{}", file.display(), place.line, place.column),
+            Self::Api => f.write_str(crate::fault::SET_OVER_API),
+        }
     }
 }

@@ -7,6 +7,9 @@ use crate::node::{Node, Value};
 /// The longest line that is shown at all.
 const MAX_LINE: usize = 4096;
 
+/// The shortest of what stands in the place of a key.
+pub(crate) const MASKED_KEY: &str = "********************";
+
 /// The most secrets that a line is held against.
 const MAX_SECRETS: usize = 1000;
 
@@ -69,7 +72,7 @@ pub(crate) fn line(line: &str, secrets: &[String]) -> Option<String> {
 fn looks_like_key(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    word.len() >= 20 && digits >= 3 && letters >= 6 && !word.contains('/') && !word.contains("..")
+    word.len() >= MASKED_KEY.len() && digits >= 3 && letters >= 6 && !word.contains('/') && !word.contains("..")
 }
 
 fn stars(text: &str) -> String {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::fault::Report;
 use crate::file::{self, Restart};
-use crate::node::{Place, Spot};
+use crate::node::Spot;
 use crate::resolve::Context;
 use crate::secret::Secret;
-use crate::settings::{Origin, ToolFilter, Transport, UpstreamSettings};
+use crate::settings::{ToolFilter, Transport, UpstreamSettings};
 use crate::show::brief;
 use crate::written::{Pairs, Text};
 use crate::{api, env_file};
@@ -71,7 +71,7 @@ pub(crate) fn resolve(
         timeout,
         restart,
         tools,
-        origin: Origin { file: PathBuf::new(), place: Place { line: 1, column: 1 } },
+        origin: context.origin(name.spot),
         transport: transport(written, common, context, report)?,
     })
 }

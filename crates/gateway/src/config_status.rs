@@ -13,4 +13,8 @@ pub struct ConfigStatus {
     pub fault: Option<String>,
     /// What of it takes effect at the next start only.
     pub needs_restart: Vec<String>,
+    /// What is set over the control API and is not in force, each with the reason.
+    pub left_out: Vec<String>,
+    /// Why what is set there cannot be read, if it cannot.
+    pub store_fault: Option<String>,
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::unix::pipe;
-use toolgate_app::{Gateway, Live, Presented, Running, Surroundings};
-use toolgate_config::{Settings, Sources};
+use tokio_util::task::AbortOnDropHandle;
+use toolgate_app::{Gateway, Ledger, Presented, Reading, Reloader, Running, Said, Source, Surroundings};
+use toolgate_config::{Amendment, ConfigText, Settings};
 
 use crate::Era;
 use crate::client::Client;
@@ -28,7 +29,8 @@ pub struct Plan {
 /// A gateway that serves, until stopped or dropped.
 pub struct Gate {
     running: Running,
-    live: Arc<Live>,
+    reloader: Arc<Reloader>,
+    _following: AbortOnDropHandle<()>,
     url: String,
     state: Arc<TempDir>,
     serve_pipes: ServePipes,
@@ -113,8 +115,12 @@ impl Plan {
     /// Starts it.
     pub async fn start(self) -> Gate {
         let state = self.state.clone().unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a folder can be made")));
-        let settings = self.settings(state.path());
-        let surroundings = Surroundings { executable: self.executable, ..Surroundings::default() };
+        let text = self.config_text(state.path());
+        let (settings, _) = said(&text, &[]);
+        let ledger = Ledger::open(&settings, None, None).await.expect("the story's store can be one");
+        let (settings, said) = said(&text, &ledger.amendments());
+        let source = Source { said, ledger: Arc::new(ledger), ..Source::default() };
+        let surroundings = Surroundings { executable: self.executable, source, ..Surroundings::default() };
         let built = toolgate_app::build(&settings, &surroundings).expect("the story's config can be built");
         let (gateway, limits, grace) = (built.gateway.clone(), built.pipe, settings.timeouts.shutdown);
         let serve_pipes = move |input, output| {
@@ -124,22 +130,25 @@ impl Plan {
                 toolgate_app::serve_stdio(gateway, Presented::default(), input, output, limits, grace).await
             });
         };
-        let live = built.live.clone();
+        let reloader = built.reloader.clone();
+        let following = reloader.clone();
+        let following = AbortOnDropHandle::new(tokio::spawn(async move { following.follow().await }));
         let running = toolgate_app::start(built, &settings).await.expect("a free port can be bound");
         let url = format!("http://{}", running.addresses[0]);
-        Gate { running, live, url, state, serve_pipes: Box::new(serve_pipes) }
+        Gate { running, reloader, _following: following, url, state, serve_pipes: Box::new(serve_pipes) }
     }
 
-    /// What the config file means.
-    fn settings(&self, state: &Path) -> Settings {
-        let text = self.text(state);
-        let nothing = |_: &str| None;
-        let no_file = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
-        let sources = Sources { env: &nothing, read: &no_file, cwd: state.to_owned(), home: None };
-        match toolgate_config::parse(&text, Path::new("toolgate.yaml"), &sources) {
-            Ok(settings) => settings,
-            Err(faults) => panic!("the story's config has faults:\n{faults}\n{text}"),
-        }
+    /// The config file, which stands in the folder of what outlives the gateway.
+    fn config_text(&self, state: &Path) -> ConfigText {
+        ConfigText { origin: state.join("toolgate.yaml"), text: self.text(state) }
+    }
+}
+
+/// What a config means, with what is set over the control API.
+fn said(text: &ConfigText, amendments: &[Amendment]) -> (Settings, Said) {
+    match Reading::of_text(text, amendments).expect("there is a working folder").said {
+        Ok(said) => said,
+        Err(faults) => panic!("the story's config has faults:\n{faults}\n{}", text.text),
     }
 }
 
@@ -179,8 +188,9 @@ impl Gate {
     }
 
     /// Puts another plan in the place of the one it was started by, and says what that changed.
-    pub fn becomes(&self, plan: Plan) -> Vec<String> {
-        let applied = self.live.apply(plan.settings(self.state.path())).expect("the story's config can be built");
+    pub async fn becomes(&self, plan: Plan) -> Vec<String> {
+        let applied = self.reloader.apply_text(plan.config_text(self.state.path())).await;
+        let applied = applied.expect("the story's config can be built");
         applied.iter().map(ToString::to_string).collect()
     }
 

@@ -1,10 +1,14 @@
 //! The command line, as `--help` teaches it.
 
+mod set;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use toolgate_hosts::Host;
 use toolgate_protocol::Slug;
+
+pub(crate) use set::{Add, Namespace, Overlay, Override, OverrideWhat, Upstream};
 
 /// One MCP endpoint in front of any number of MCP servers.
 ///
@@ -28,6 +32,7 @@ Examples:
   toolgate call time__current_time zone=Europe/Rome  call a tool
   toolgate import                                 take over the servers that Claude, Cursor, VS Code, … have
   toolgate connect cursor                         point Cursor at toolgate; `disconnect` undoes it
+  toolgate add memory -- npx -y @modelcontextprotocol/server-memory   add a server to a running gateway
   toolgate check my.yaml                          everything that is wrong with a config
   toolgate defaults > toolgate.yaml               begin a config: every key, its default, what it means";
 
@@ -60,6 +65,14 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Undo `connect`: the application's file is what it was.
     Disconnect(Disconnect),
+    /// Add an upstream to a running gateway. It is kept, also when the gateway is started again.
+    Add(Box<Add>),
+    /// Remove an upstream that was added to a running gateway; one of the config file is taken out there.
+    Remove(Upstream),
+    /// Enable an upstream of a running gateway.
+    Enable(Upstream),
+    /// Disable an upstream of a running gateway: it stays listed, and nothing can be called there.
+    Disable(Upstream),
     /// Show what a config file would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
     Diff(Diff),
     /// Have a running gateway read its config file again, and show what that changed.
@@ -72,8 +85,10 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Start an upstream of a running gateway anew; calls in flight there fail.
     Restart(Restart),
-    /// List the namespaces of a running gateway, or show one.
-    Ns(Ns),
+    /// List the namespaces of a running gateway, show, add, change or remove one.
+    Ns(Box<Ns>),
+    /// Lay something over a tool of a running gateway: another name, description, arguments.
+    Override(Override),
     /// Show what happens on a running gateway, as it happens.
     Events(Control),
     /// Print completions for a shell.
@@ -186,7 +201,7 @@ pub(crate) struct Status {
 #[derive(clap::Args)]
 pub(crate) struct Control {
     /// The address of its control API. Default: the gateway that runs on this machine.
-    #[arg(short, long, value_name = "URL", global = true)]
+    #[arg(short, long, value_name = "URL", alias = "gateway", global = true)]
     pub(crate) url: Option<String>,
     /// The config file that it runs with, where several run on this machine.
     #[arg(short, long, value_name = "FILE", global = true)]
@@ -253,6 +268,25 @@ pub(crate) enum NsWhat {
     List,
     /// One, with its tools and what it leaves out.
     Show {
+        /// Its name.
+        name: String,
+    },
+    /// Add one; its endpoint is /ns/NAME/mcp.
+    Add {
+        /// Its name: lower-case letters, digits, `-` and `_`.
+        name: String,
+        #[command(flatten)]
+        options: Namespace,
+    },
+    /// Change one where something else is said; the rest stays.
+    Change {
+        /// Its name; `default` is what /mcp shows.
+        name: String,
+        #[command(flatten)]
+        options: Namespace,
+    },
+    /// Remove one that was added here; one of the config file is taken out there.
+    Remove {
         /// Its name.
         name: String,
     },

@@ -45,7 +45,7 @@ async fn call_on(endpoint: &Endpoint, options: &args::Call) -> Outcome {
         .into());
     }
     if options.json {
-        println!("{}", result.as_str());
+        outln!("{}", result.as_str());
     } else {
         show(&object)?;
     }
@@ -106,24 +106,21 @@ fn show(result: &Object) -> Result<(), Failure> {
         let block = block.object()?;
         let text = |member: &str| block.string(member).unwrap_or_default();
         match text("type").as_str() {
-            "text" => println!("{}", harmless(&text("text"))),
-            kind @ ("image" | "audio") => println!(
-                "[{kind}, {}, {} characters of Base64; --json shows them]",
-                text("mimeType"),
-                text("data").len()
-            ),
-            "resource_link" => println!("[resource {} {}]", harmless(&text("uri")), harmless(&text("name"))),
+            "text" => outln!("{}", harmless(&text("text"))),
+            kind @ ("image" | "audio") => {
+                outln!("[{kind}, {}, {} characters of Base64; --json shows them]", text("mimeType"), text("data").len())
+            }
+            "resource_link" => outln!("[resource {} {}]", harmless(&text("uri")), harmless(&text("name"))),
             "resource" => {
                 let resource = block.child("resource").unwrap_or_default();
                 match resource.string("text") {
-                    Some(text) => println!("{}", harmless(&text)),
-                    None => println!(
-                        "[resource {}; --json shows it]",
-                        harmless(&resource.string("uri").unwrap_or_default())
-                    ),
+                    Some(text) => outln!("{}", harmless(&text)),
+                    None => {
+                        outln!("[resource {}; --json shows it]", harmless(&resource.string("uri").unwrap_or_default()))
+                    }
                 }
             }
-            other => println!("[{}; --json shows it]", harmless(other)),
+            other => outln!("[{}; --json shows it]", harmless(other)),
         }
     }
     Ok(())

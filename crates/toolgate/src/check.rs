@@ -10,31 +10,31 @@ use crate::settings;
 pub(crate) fn check(options: &args::Config) -> Outcome {
     let loaded = settings::load(options.config.as_deref().or(options.file.as_deref()))?;
     let Some(file) = &loaded.file else {
-        println!("no config file was found; the compiled-in servers would be started. Looked for:");
+        outln!("no config file was found; the compiled-in servers would be started. Looked for:");
         for place in &loaded.looked_at {
-            println!("  {}", place.display());
+            outln!("  {}", place.display());
         }
         return Ok(ExitCode::SUCCESS);
     };
-    println!("{} is fine: {} upstreams", file.display(), loaded.settings.upstreams.len());
+    outln!("{} is fine: {} upstreams", file.display(), loaded.settings.upstreams.len());
     for upstream in &loaded.settings.upstreams {
         let state = if upstream.enabled { "" } else { " (disabled)" };
-        println!("  {} over {}{state}", upstream.slug, upstream.transport.kind());
+        outln!("  {} over {}{state}", upstream.slug, upstream.transport.kind());
     }
     for note in &loaded.settings.notes {
-        println!("note: {note}");
+        outln!("note: {note}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the compiled-in default config.
 pub(crate) fn defaults() -> Outcome {
-    print!("{}", toolgate_config::DEFAULT_FILE);
+    out!("{}", toolgate_config::DEFAULT_FILE);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the JSON Schema of toolgate.yaml.
 pub(crate) fn schema() -> Outcome {
-    println!("{}", serde_json::to_string_pretty(&toolgate_config::schema())?);
+    outln!("{}", serde_json::to_string_pretty(&toolgate_config::schema())?);
     Ok(ExitCode::SUCCESS)
 }

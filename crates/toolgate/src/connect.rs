@@ -11,7 +11,7 @@ use toolgate_hosts::{Entry, Host};
 use toolgate_protocol::Endpoint;
 
 use crate::import::{self, Into, Source};
-use crate::screen::{Paint, harmless, say};
+use crate::screen::{Paint, harmless};
 use crate::{Failure, Outcome, args, settings};
 
 /// Points an application at toolgate.
@@ -34,7 +34,7 @@ pub(crate) fn connect(options: &args::Connect) -> Outcome {
             "client": host.word(), "file": connection.file(), "name": options.name, "changed": changed, "entry": reached,
             "removed": without, "kept": kept.iter().map(|(name, why)| json!({"name": name, "why": why})).collect::<Vec<_>>(), "backup": connection.backup(), "then": host.restart(),
         });
-        say(&format!("{said:#}"));
+        outln!("{said:#}");
         return Ok(ExitCode::SUCCESS);
     }
     let paint = Paint::stdout();
@@ -44,26 +44,26 @@ pub(crate) fn connect(options: &args::Connect) -> Outcome {
         Entry::Command { command, args } => format!("by `{command} {}`", args.join(" ")),
     };
     if !changed {
-        say(&format!("{host} reaches toolgate {reached} already; {file} is as it was"));
+        outln!("{host} reaches toolgate {reached} already; {file} is as it was");
         return Ok(ExitCode::SUCCESS);
     }
-    say(&format!("{} reaches toolgate {reached}, as `{}` in {file}", paint.bold(host.name()), options.name));
+    outln!("{} reaches toolgate {reached}, as `{}` in {file}", paint.bold(host.name()), options.name);
     for name in &without {
-        say(&format!("  taken out: {} is reached through toolgate", harmless(name)));
+        outln!("  taken out: {} is reached through toolgate", harmless(name));
     }
     for (name, why) in &kept {
-        say(&format!("  {} {} stays: {why}", paint.yellow("note"), harmless(name)));
+        outln!("  {} {} stays: {why}", paint.yellow("note"), harmless(name));
     }
-    say(&format!("  the file as it was: {}", connection.backup().display()));
-    say(&format!("  now: {}", host.restart()));
+    outln!("  the file as it was: {}", connection.backup().display());
+    outln!("  now: {}", host.restart());
     if let Entry::Url(_) = &entry {
-        say("  toolgate has to be running there: `toolgate serve`");
+        outln!("  toolgate has to be running there: `toolgate serve`");
     }
-    say(&format!(
+    outln!(
         "  back again: `toolgate disconnect {}{}`",
         host.word(),
         if options.client.project { " --project" } else { "" }
-    ));
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,12 +97,12 @@ pub(crate) fn disconnect(options: &args::Disconnect) -> Outcome {
         let said = json!({
             "client": host.word(), "file": connection.file(), "outcome": outcome, "restored": restored, "then": host.restart(),
         });
-        say(&format!("{said:#}"));
+        outln!("{said:#}");
         return Ok(ExitCode::SUCCESS);
     }
-    say(&said);
-    restored.iter().for_each(|name| say(&format!("  put back: {}", harmless(name))));
-    say(&format!("  now: {}", host.restart()));
+    outln!("{said}");
+    restored.iter().for_each(|name| outln!("  put back: {}", harmless(name)));
+    outln!("  now: {}", host.restart());
     Ok(ExitCode::SUCCESS)
 }
 

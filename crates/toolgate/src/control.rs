@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::net::TcpStream;
 use toolgate_app::{Posted, Reading, control_token};
 use toolgate_config::Settings;
@@ -36,6 +37,21 @@ pub(crate) struct Gateway {
     token: String,
 }
 
+/// What the config says of something.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    /// What it is called.
+    pub(crate) name: String,
+    /// `api` or `file`.
+    pub(crate) from: String,
+    /// Where the file says something of it.
+    pub(crate) place: Option<String>,
+    /// What stands for it as it is.
+    tag: String,
+    /// What is said; literal secrets are masked.
+    pub(crate) value: Value,
+}
+
 /// What the API says went wrong.
 #[derive(Deserialize)]
 struct Problem {
@@ -51,7 +67,7 @@ impl Gateway {
     pub(crate) fn find(options: &args::Control) -> Result<Self, Failure> {
         let file = settings::file(options.config.as_deref())?;
         // It may have faults just now; that is what `diff` and `reload` are asked about.
-        let settings = file.as_deref().and_then(|file| Reading::of(file).ok()?.settings.ok());
+        let settings = file.as_deref().and_then(|file| Some(Reading::of_file(file, &[]).ok()?.said.ok()?.0));
         let file = file.map(|file| std::path::absolute(&file).unwrap_or(file));
         let folders = folders(settings.as_ref());
         let from_config = || Some(settings.as_ref()?.admin.token.as_ref()?.reveal().to_owned());
@@ -86,14 +102,35 @@ impl Gateway {
         self.ask(Method::POST, path, "text/plain", text.into()).await
     }
 
-    /// Does away with it.
-    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.text(Method::DELETE, path, "text/plain", Bytes::new()).await.map(drop)
+    /// Does away with it, and gives what is told of that.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Bytes, Failure> {
+        self.text(Method::DELETE, path, "text/plain", Bytes::new()).await
+    }
+
+    /// What the config says at a path, or nothing.
+    pub(crate) async fn said(&self, path: &str) -> Result<Option<Said>, Failure> {
+        let (status, text) = self.exchange(Method::GET, path, "text/plain", Bytes::new(), None).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => self.read(&text).map(Some),
+            status => Err(self.refused(status, &text)),
+        }
+    }
+
+    /// Sets what the config says at a path, if it is what `before` is. Gives what is told of that.
+    pub(crate) async fn set(&self, path: &str, value: &Value, before: Option<&Said>) -> Result<Bytes, Failure> {
+        let expected = match before {
+            Some(said) => (header::IF_MATCH, format!("\"{}\"", said.tag)),
+            None => (header::IF_NONE_MATCH, "*".to_owned()),
+        };
+        let body = Bytes::from(value.to_string());
+        let (status, text) = self.exchange(Method::PUT, path, "application/json", body, Some(expected)).await?;
+        if status.is_success() { Ok(text) } else { Err(self.refused(status, &text)) }
     }
 
     /// What comes, event by event, until the gateway ends it.
     pub(crate) async fn follow(&self, path: &str, mut each: impl FnMut(&str)) -> Result<(), Failure> {
-        let answer = self.send(Method::GET, path, "text/plain", Bytes::new()).await?;
+        let answer = self.send(Method::GET, path, "text/plain", Bytes::new(), None).await?;
         let status = answer.status();
         let mut body = answer.into_body();
         if !status.is_success() {
@@ -130,23 +167,38 @@ impl Gateway {
         body: Bytes,
     ) -> Result<(T, Bytes), Failure> {
         let text = self.text(method, path, kind, body).await?;
-        let read = serde_json::from_slice(&text);
-        let read = read.with_context(|| format!("what answers at {} is no toolgate of this version", self.address))?;
-        Ok((read, text))
+        Ok((self.read(&text)?, text))
+    }
+
+    fn read<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T, Failure> {
+        let read = serde_json::from_slice(text);
+        Ok(read.with_context(|| format!("what answers at {} is no toolgate of this version", self.address))?)
     }
 
     /// The text of an answer that is none of a problem.
     async fn text(&self, method: Method, path: &str, kind: &str, body: Bytes) -> Result<Bytes, Failure> {
+        let (status, text) = self.exchange(method, path, kind, body, None).await?;
+        if status.is_success() { Ok(text) } else { Err(self.refused(status, &text)) }
+    }
+
+    /// An answer, whatever it is.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Bytes,
+        expected: Option<(HeaderName, String)>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
         let asking = async {
-            let answer = self.send(method, path, kind, body).await?;
+            let answer = self.send(method, path, kind, body, expected).await?;
             let status = answer.status();
             let text = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
             let text = text.map_err(|error| anyhow::anyhow!("the answer cannot be read: {error}"))?.to_bytes();
             Ok::<_, Failure>((status, text))
         };
         let answered = tokio::time::timeout(ANSWER_WAIT, asking).await;
-        let (status, text) = answered.context("no answer in time").map_err(Failure::Unavailable)??;
-        if status.is_success() { Ok(text) } else { Err(self.refused(status, &text)) }
+        answered.context("no answer in time").map_err(Failure::Unavailable)?
     }
 
     async fn send(
@@ -155,6 +207,7 @@ impl Gateway {
         path: &str,
         kind: &str,
         body: Bytes,
+        expected: Option<(HeaderName, String)>,
     ) -> Result<http::Response<Incoming>, Failure> {
         let unavailable = |error: anyhow::Error| {
             Failure::Unavailable(error.context(format!("no control API answers at {}", self.address)))
@@ -168,8 +221,12 @@ impl Gateway {
             .uri(path)
             .header(header::HOST, &self.address)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(header::CONTENT_TYPE, kind)
-            .body(Full::new(body))?;
+            .header(header::CONTENT_TYPE, kind);
+        let request = match expected {
+            Some((name, value)) => request.header(name, value),
+            None => request,
+        };
+        let request = request.body(Full::new(body))?;
         sender.send_request(request).await.map_err(|error| unavailable(error.into()))
     }
 

@@ -60,18 +60,18 @@ pub(crate) async fn reload(options: args::Control) -> Outcome {
     let (told, json): (Differences, _) = gateway.post("/api/v1/config/reload", String::new()).await?;
     show(&told, &json, options.json);
     if told.differences.is_empty() && !options.json {
-        println!("the config says the same as before");
+        outln!("the config says the same as before");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(told: &Differences, json: &[u8], as_json: bool) {
     if as_json {
-        println!("{}", String::from_utf8_lossy(json));
+        outln!("{}", String::from_utf8_lossy(json));
         return;
     }
     for difference in &told.differences {
-        println!("{}", harmless(&difference.text));
+        outln!("{}", harmless(&difference.text));
     }
 }
 

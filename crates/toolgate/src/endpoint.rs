@@ -51,6 +51,7 @@ impl Endpoint {
         {
             return Self::remote(&with_view(&format!("http://{address}{endpoint}"), view)).await;
         }
+        let loaded = loaded.with_what_is_set().await?;
         let built = build(&loaded.settings, &settings::surroundings())?;
         if !built.gateway.serves(&endpoint) {
             built.gateway.stop(STOP_WAIT).await;

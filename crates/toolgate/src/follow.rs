@@ -40,7 +40,7 @@ pub(crate) async fn logs(options: args::Logs) -> Outcome {
     if !options.follow {
         let (told, json): (Lines, _) = gateway.get(&path).await?;
         if as_json {
-            println!("{}", String::from_utf8_lossy(&json));
+            outln!("{}", String::from_utf8_lossy(&json));
         } else {
             told.lines.iter().for_each(Line::show);
         }
@@ -48,7 +48,7 @@ pub(crate) async fn logs(options: args::Logs) -> Outcome {
     }
     let each = |data: &str| match serde_json::from_str::<Line>(data) {
         Ok(line) if !as_json => line.show(),
-        _ => println!("{data}"),
+        _ => outln!("{data}"),
     };
     gateway.follow(&format!("{path}/follow"), each).await?;
     Ok(ExitCode::SUCCESS)
@@ -59,7 +59,7 @@ pub(crate) async fn events(options: args::Control) -> Outcome {
     let gateway = Gateway::find(&options)?;
     let each = |data: &str| match serde_json::from_str::<Event>(data) {
         Ok(event) if !options.json => event.show(),
-        _ => println!("{data}"),
+        _ => outln!("{data}"),
     };
     gateway.follow("/api/v1/events", each).await?;
     Ok(ExitCode::SUCCESS)
@@ -68,8 +68,8 @@ pub(crate) async fn events(options: args::Control) -> Outcome {
 impl Line {
     fn show(&self) {
         match &self.level {
-            Some(level) => println!("{} {}", Paint::stdout().dim(&harmless(level)), harmless(&self.text)),
-            None => println!("{}", harmless(&self.text)),
+            Some(level) => outln!("{} {}", Paint::stdout().dim(&harmless(level)), harmless(&self.text)),
+            None => outln!("{}", harmless(&self.text)),
         }
     }
 }
@@ -82,6 +82,6 @@ impl Event {
                 format!("{name}={value}")
             });
         let words: Vec<String> = words.collect();
-        println!("{} {}", Paint::stdout().bold(&harmless(&self.kind)), harmless(&words.join(" ")));
+        outln!("{} {}", Paint::stdout().bold(&harmless(&self.kind)), harmless(&words.join(" ")));
     }
 }

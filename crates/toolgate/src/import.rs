@@ -11,7 +11,7 @@ use toolgate_config::{Candidate, Dollar, Sources, Takeover, Target, Verdict, tak
 use toolgate_hosts::file::{self, Content};
 use toolgate_hosts::{Expansion, Host, Listed, System, World};
 
-use crate::screen::{Paint, harmless, say};
+use crate::screen::{Paint, harmless};
 use crate::{Failure, Outcome, args};
 
 /// A file of an application, and what it lists.
@@ -70,12 +70,12 @@ pub(crate) fn import(options: &args::Import) -> Outcome {
     if options.json {
         let mut said = as_json(&candidates, &takeover, &into, secrets.as_ref(), write);
         said["unread"] = json!(unread);
-        say(&format!("{said:#}"));
+        outln!("{said:#}");
     } else if write {
-        say(&format!(
+        outln!(
             "{} was written; `toolgate connect CLIENT --only-toolgate` lets a client reach them through toolgate",
             into.file.display()
-        ));
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -167,7 +167,7 @@ fn confirmed() -> Result<bool, Failure> {
     drop(out);
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    say("");
+    outln!("");
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -193,36 +193,36 @@ fn show(found: &[Source], candidates: &[Candidate<'_>], takeover: &Takeover, int
     let paint = Paint::stdout();
     for source in found {
         let here = |candidate: &&Candidate<'_>| std::ptr::eq(candidate.file, &*source.file);
-        say(&format!("{} {}", paint.bold(source.host.name()), paint.dim(&source.file.display().to_string())));
+        outln!("{} {}", paint.bold(source.host.name()), paint.dim(&source.file.display().to_string()));
         if !candidates.iter().any(|candidate| here(&candidate)) {
-            say("  no servers");
+            outln!("  no servers");
         }
         for (candidate, (verdict, notes)) in candidates.iter().zip(&takeover.verdicts).filter(|(one, _)| here(one)) {
-            say(&format!("  {}", line(candidate, verdict, paint)));
-            notes.iter().for_each(|note| say(&format!("    {} {}", paint.yellow("note"), harmless(note))));
+            outln!("  {}", line(candidate, verdict, paint));
+            notes.iter().for_each(|note| outln!("    {} {}", paint.yellow("note"), harmless(note)));
         }
     }
     if takeover.text.is_none() {
-        say(&format!("{} has them all; nothing to add", into.file.display()));
+        outln!("{} has them all; nothing to add", into.file.display());
         return;
     }
     let new = if into.content.is_some() { "" } else { " (new)" };
-    say(&format!("\n{}{new}", paint.bold(&into.file.display().to_string())));
-    takeover.shown.iter().for_each(|line| say(&paint.green(&format!("+ {}", harmless(line)))));
+    outln!("\n{}{new}", paint.bold(&into.file.display().to_string()));
+    takeover.shown.iter().for_each(|line| outln!("{}", paint.green(&format!("+ {}", harmless(line)))));
     if let (Some(file), false) = (&options.secrets_to, takeover.moved.is_empty()) {
-        say(&paint.bold(&format!("{} (only you can read it)", file.display())));
-        takeover.moved.iter().for_each(|name| say(&paint.green(&format!("+ {name}=****"))));
+        outln!("{}", paint.bold(&format!("{} (only you can read it)", file.display())));
+        takeover.moved.iter().for_each(|name| outln!("{}", paint.green(&format!("+ {name}=****"))));
     }
     if takeover.verdicts.iter().any(|(verdict, _)| matches!(verdict, Verdict::Added { unset, .. } if !unset.is_empty()))
     {
-        say(&format!("{} to enable a server, set its variables and take `enabled: false` out", paint.yellow("note")));
+        outln!("{} to enable a server, set its variables and take `enabled: false` out", paint.yellow("note"));
     }
     if takeover.in_the_open > 0 {
         let count = takeover.in_the_open;
         let note = format!(
             "{count} values that look like secrets stay in the config; `--secrets-to FILE` keeps them out of it"
         );
-        say(&format!("{} {note}", paint.yellow("note")));
+        outln!("{} {note}", paint.yellow("note"));
     }
 }
 

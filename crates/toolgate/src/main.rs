@@ -2,7 +2,10 @@
 //!
 //! Exit codes: 0 done; 1 the thing asked for failed (a tool's error, a gateway that broke off); 2 wrong usage; 64 a config
 //! with faults; 69 nothing answers where a gateway should be. `diff` has those of diff(1): 0 the same, 1 different, 2 trouble.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the person who runs it")]
+#![allow(clippy::print_stderr, reason = "a command line talks to the person who runs it")]
+
+#[macro_use]
+mod screen;
 
 mod args;
 mod call;
@@ -15,9 +18,9 @@ mod follow;
 mod import;
 mod operate;
 mod paste;
-mod screen;
 mod search;
 mod serve;
+mod set;
 mod settings;
 mod status;
 mod tokens;
@@ -86,12 +89,17 @@ fn run(args: Args) -> Outcome {
         Command::Connect(options) => connect::connect(&options),
         Command::Disconnect(options) => connect::disconnect(&options),
         Command::Diff(options) => in_runtime(diff::diff(options)),
+        Command::Add(options) => in_runtime(set::add(*options)),
+        Command::Remove(options) => in_runtime(set::remove(options)),
+        Command::Enable(options) => in_runtime(set::switch(options, true)),
+        Command::Disable(options) => in_runtime(set::switch(options, false)),
+        Command::Override(options) => in_runtime(set::overrides(options)),
         Command::Reload(options) => in_runtime(diff::reload(options)),
         Command::Config(options) => in_runtime(operate::config(options)),
         Command::Sessions(options) => in_runtime(operate::sessions(options)),
         Command::Logs(options) => in_runtime(follow::logs(options)),
         Command::Restart(options) => in_runtime(operate::restart(options)),
-        Command::Ns(options) => in_runtime(operate::namespaces(options)),
+        Command::Ns(options) => in_runtime(operate::namespaces(*options)),
         Command::Events(options) => in_runtime(follow::events(options)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "toolgate", &mut std::io::stdout());

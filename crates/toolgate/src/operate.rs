@@ -10,6 +10,7 @@ use crate::args::{self, NsWhat};
 use crate::control::Gateway;
 use crate::diff::escaped;
 use crate::screen::{Paint, harmless, one_line, table};
+use crate::set;
 use crate::status::Counts;
 
 /// The widest description in a table.
@@ -97,15 +98,15 @@ pub(crate) async fn config(options: args::Control) -> Outcome {
     let gateway = Gateway::find(&options)?;
     let (told, json): (Config, _) = gateway.get("/api/v1/config").await?;
     if options.json {
-        println!("{}", String::from_utf8_lossy(&json));
+        outln!("{}", String::from_utf8_lossy(&json));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", told.file.as_deref().map_or("the compiled-in config".into(), |file| format!("config {file}")));
+    outln!("{}", told.file.as_deref().map_or("the compiled-in config".into(), |file| format!("config {file}")));
     let rows = told.values.into_iter().map(|one| {
         let value = one.value.as_str().map_or_else(|| one.value.to_string(), str::to_owned);
         vec![harmless(&one.key), harmless(&value), one.place.unwrap_or(one.from)]
     });
-    print!("{}", table(&rows.collect::<Vec<_>>()));
+    out!("{}", table(&rows.collect::<Vec<_>>()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,7 +119,7 @@ pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
     }
     let (told, json): (Sessions, _) = gateway.get("/api/v1/sessions").await?;
     if options.control.json {
-        println!("{}", String::from_utf8_lossy(&json));
+        outln!("{}", String::from_utf8_lossy(&json));
         return Ok(ExitCode::SUCCESS);
     }
     let head = ["id", "kind", "over", "client", "revision", "endpoint", "since", "used", "in flight"];
@@ -136,7 +137,7 @@ pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
             one.in_flight.to_string(),
         ]
     });
-    print!("{}", table(&std::iter::once(head.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()));
+    out!("{}", table(&std::iter::once(head.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,39 +147,45 @@ pub(crate) async fn restart(options: args::Restart) -> Outcome {
     let path = format!("/api/v1/upstreams/{}/restart", escaped(&options.upstream));
     let (upstream, json): (Upstream, _) = gateway.post(&path, String::new()).await?;
     if options.control.json {
-        println!("{}", String::from_utf8_lossy(&json));
+        outln!("{}", String::from_utf8_lossy(&json));
     } else {
-        println!("{} is {}", upstream.name, upstream.state);
+        outln!("{} is {}", upstream.name, upstream.state);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Lists the namespaces, or shows one.
 pub(crate) async fn namespaces(options: args::Ns) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
-    match options.what.unwrap_or(NsWhat::List) {
+    let control = &options.control;
+    match options.what.as_ref().unwrap_or(&NsWhat::List) {
+        NsWhat::Add { name, options } => set::add_namespace(control, name, options).await,
+        NsWhat::Change { name, options } => set::change_namespace(control, name, options).await,
+        NsWhat::Remove { name } => set::remove_namespace(control, name).await,
         NsWhat::List => {
+            let gateway = Gateway::find(control)?;
             let (told, json): (Namespaces, _) = gateway.get("/api/v1/namespaces").await?;
-            if options.control.json {
-                println!("{}", String::from_utf8_lossy(&json));
+            if control.json {
+                outln!("{}", String::from_utf8_lossy(&json));
                 return Ok(ExitCode::SUCCESS);
             }
             let head = ["namespace", "endpoint", "upstreams", "tools", "prompts", "resources", "left out", "faults"];
             let rows = told.namespaces.iter().map(Namespace::row);
-            print!("{}", table(&std::iter::once(head.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()));
+            out!("{}", table(&std::iter::once(head.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>()));
+            Ok(ExitCode::SUCCESS)
         }
         NsWhat::Show { name } => {
-            let path = format!("/api/v1/namespaces/{}", escaped(&name));
+            let gateway = Gateway::find(control)?;
+            let path = format!("/api/v1/namespaces/{}", escaped(name));
             let (namespace, json): (Namespace, _) = gateway.get(&path).await?;
-            if options.control.json {
-                println!("{}", String::from_utf8_lossy(&json));
+            if control.json {
+                outln!("{}", String::from_utf8_lossy(&json));
                 return Ok(ExitCode::SUCCESS);
             }
             let (tools, _): (Entries, _) = gateway.get(&format!("{path}/entries?limit=1000")).await?;
             namespace.show(&tools);
+            Ok(ExitCode::SUCCESS)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl Namespace {
@@ -198,26 +205,26 @@ impl Namespace {
 
     fn show(&self, tools: &Entries) {
         let paint = Paint::stdout();
-        println!("{} at {}, of {}", paint.bold(&self.name), self.endpoint, self.upstreams.join(", "));
+        outln!("{} at {}, of {}", paint.bold(&self.name), self.endpoint, self.upstreams.join(", "));
         let rows = tools.entries.iter().map(|tool| {
             let mark = if tool.overridden { "overridden" } else { "" };
             let description = tool.definition["description"].as_str().unwrap_or_default();
             let native = format!("{}/{}", tool.upstream, harmless(&tool.native));
             vec![harmless(&tool.name), native, mark.into(), one_line(description, WIDTH)]
         });
-        print!("{}", table(&rows.collect::<Vec<_>>()));
+        out!("{}", table(&rows.collect::<Vec<_>>()));
         if tools.total > tools.entries.len() {
-            println!("and {} more tools", tools.total - tools.entries.len());
+            outln!("and {} more tools", tools.total - tools.entries.len());
         }
         for left in &self.left_out {
             let upstream = left.upstream.as_deref().unwrap_or_default();
-            println!("left out: {} {upstream}/{}: {}", left.kind, harmless(&left.name), harmless(&left.reason));
+            outln!("left out: {} {upstream}/{}: {}", left.kind, harmless(&left.name), harmless(&left.reason));
         }
         if self.left_out_count > self.left_out.len() {
-            println!("and {} more are left out", self.left_out_count - self.left_out.len());
+            outln!("and {} more are left out", self.left_out_count - self.left_out.len());
         }
         for fault in &self.faults {
-            println!("{} {}", paint.yellow("note"), harmless(fault));
+            outln!("{} {}", paint.yellow("note"), harmless(fault));
         }
     }
 }

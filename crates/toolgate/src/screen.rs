@@ -1,8 +1,18 @@
 //! What people see: colours where there is a terminal, tables that line up.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use toolgate_config::Faults;
+
+/// As `print!`, by [`put`].
+macro_rules! out {
+    ($($text:tt)*) => { $crate::screen::put(format_args!($($text)*)) };
+}
+
+/// As `println!`, by [`put`].
+macro_rules! outln {
+    ($($text:tt)*) => { $crate::screen::put(format_args!("{}\n", format_args!($($text)*))) };
+}
 
 /// Colours, or none.
 #[derive(Clone, Copy)]
@@ -106,9 +116,22 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-/// Writes a line to stdout; a reader that has gone is no reason to stop halfway.
-pub(crate) fn say(line: &str) {
-    use std::io::Write;
+/// Writes to stdout. A reader that has gone (`| head`) is no reason to panic, nor to stop halfway through what is done.
+pub(crate) fn put(text: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    let _ = out.write_fmt(text).and_then(|()| out.flush());
+}
+
+/// Says on the last line how far something is, where somebody looks on.
+pub(crate) fn show_progress(text: &str) {
+    if is_live() {
+        out!("\r\x1b[K{text}");
+    }
+}
+
+/// Takes that line away.
+pub(crate) fn clear_progress() {
+    if is_live() {
+        out!("\r\x1b[K");
+    }
 }

@@ -64,7 +64,7 @@ async fn search_on(endpoint: &Endpoint, options: &args::Search) -> Outcome {
     let result = outcome(reply, |_| ()).await.map_err(refused)?;
     let object = result.object()?;
     if options.json {
-        println!("{}", result.as_str());
+        outln!("{}", result.as_str());
     } else {
         show(&object)?;
     }
@@ -74,15 +74,15 @@ async fn search_on(endpoint: &Endpoint, options: &args::Search) -> Outcome {
 
 fn show(result: &Object) -> Result<(), Failure> {
     for block in result.get("content").map(Json::array).transpose()?.unwrap_or_default() {
-        println!("{}", harmless(&block.object()?.string("text").unwrap_or_default()));
+        outln!("{}", harmless(&block.object()?.string("text").unwrap_or_default()));
     }
     let explained = result.child("_meta").and_then(|meta| meta.get(EXPLAIN).cloned());
     for need in explained.map(|explained| explained.read::<Vec<OfNeed>>()).transpose()?.unwrap_or_default() {
-        println!("\n{}", Paint::stdout().bold(&harmless(&need.query)));
+        outln!("\n{}", Paint::stdout().bold(&harmless(&need.query)));
         for tool in &need.tools {
-            println!("{}", harmless(&tool.name));
+            outln!("{}", harmless(&tool.name));
             let rows: Vec<Vec<String>> = tool.words.iter().map(Word::row).collect();
-            print!("{}", table(&rows));
+            out!("{}", table(&rows));
         }
     }
     Ok(())

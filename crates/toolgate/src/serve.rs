@@ -1,19 +1,18 @@
 //! `serve` and `stdio`: run until told to stop.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_app::{Built, Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
+use toolgate_app::{Built, Gateway, Presented, StopSignals, UpstreamStatus, build, start};
 use toolgate_protocol::Endpoint;
 
 use crate::Outcome;
 use crate::args;
 use crate::paste;
-use crate::screen::{Paint, is_live};
+use crate::screen::{Paint, clear_progress, show_progress};
 use crate::settings::{self, Loaded};
 
 /// Upstreams that are not up by then are still starting in the table; the log says when they come up.
@@ -26,9 +25,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Serves over HTTP until SIGTERM or SIGINT.
 pub(crate) async fn serve(options: args::Serve) -> Outcome {
     let mut stop = StopSignals::listen()?;
-    let mut loaded = settings::load(options.config.as_deref())?;
-    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &options.listen)?);
-    start_logging(&loaded.settings.log);
+    let command_line = settings::command_line(&options.log, &options.view, &options.listen)?;
+    let (loaded, surroundings) = settings::prepare(options.config.as_deref(), command_line).await?;
     let paint = Paint::stdout();
     announce_config(&loaded, paint);
 
@@ -44,10 +42,10 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
         }
     };
     for address in &running.addresses {
-        say(&format!("{} http://{address}/mcp\n", paint.bold("toolgate serves MCP at")));
+        out!("{} http://{address}/mcp\n", paint.bold("toolgate serves MCP at"));
     }
     if let Some(address) = running.control {
-        say(&format!("{} http://{address}\n", paint.dim("control API at")));
+        out!("{} http://{address}\n", paint.dim("control API at"));
     }
     let url = running.addresses.first().map(|address| format!("http://{address}/mcp")).unwrap_or_default();
     let table = tokio::spawn(show_start(gateway, url, paint));
@@ -58,16 +56,15 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
         () = running.stop() => {}
         _ = stop.requested() => {}
     }
-    say(&format!("stopped ({signal})\n"));
+    out!("stopped ({signal})\n");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves one client over stdin and stdout until its input ends or a signal comes.
 pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let mut stop = StopSignals::listen()?;
-    let mut loaded = settings::load(options.config.as_deref())?;
-    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &[])?);
-    start_logging(&loaded.settings.log);
+    let command_line = settings::command_line(&options.log, &options.view, &[])?;
+    let (loaded, surroundings) = settings::prepare(options.config.as_deref(), command_line).await?;
     let built = build(&loaded.settings, &surroundings)?;
     let gateway = built.gateway.clone();
     let _following = follow(&built);
@@ -88,31 +85,33 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows the config file from now on, if there is one, for as long as what is returned lives.
-fn follow(built: &Built) -> Option<AbortOnDropHandle<()>> {
+/// Follows the config file and what is set over the control API from now on, for as long as what is returned lives.
+fn follow(built: &Built) -> AbortOnDropHandle<()> {
     let reloader = built.reloader.clone();
-    let following = async move { reloader.follow().await };
-    built.reloader.has_file().then(|| AbortOnDropHandle::new(tokio::spawn(following)))
+    AbortOnDropHandle::new(tokio::spawn(async move { reloader.follow().await }))
 }
 
 fn announce_config(loaded: &Loaded, paint: Paint) {
     match &loaded.file {
-        Some(file) => say(&format!("{} {}\n", paint.dim("config"), file.display())),
+        Some(file) => out!("{} {}\n", paint.dim("config"), file.display()),
         None => {
-            say("No config file was found; the compiled-in servers are started instead. Looked for:\n");
+            out!("No config file was found; the compiled-in servers are started instead. Looked for:\n");
             for place in &loaded.looked_at {
-                say(&format!("  {}\n", paint.dim(&place.display().to_string())));
+                out!("  {}\n", paint.dim(&place.display().to_string()));
             }
-            say(
-                "Begin one with `toolgate defaults > toolgate.yaml`, or name the config of a client: `toolgate serve --config FILE`.\n\n",
+            out!(
+                "Begin one with `toolgate defaults > toolgate.yaml`, or name the config of a client: `toolgate serve --config FILE`.\n\n"
             );
         }
     }
     for note in &loaded.settings.notes {
-        say(&format!("{} {note}\n", paint.yellow("note")));
+        out!("{} {note}\n", paint.yellow("note"));
+    }
+    for what in loaded.left_out() {
+        out!("{} left out: {what}\n", paint.yellow("note"));
     }
     if loaded.settings.upstreams.is_empty() {
-        say(&format!("{} no upstreams are configured, so there is nothing to call\n", paint.yellow("note")));
+        out!("{} no upstreams are configured, so there is nothing to call\n", paint.yellow("note"));
     }
 }
 
@@ -134,7 +133,7 @@ async fn show_start(gateway: Arc<Gateway>, url: String, paint: Paint) {
                     && (all || !upstream.from_cache && upstream.counts != Default::default()));
             if is_over && shown.insert(upstream.name.to_string()) {
                 clear_progress();
-                say(&line(upstream, width, paint));
+                out!("{}", line(upstream, width, paint));
             }
         }
         if all {
@@ -145,9 +144,9 @@ async fn show_start(gateway: Arc<Gateway>, url: String, paint: Paint) {
     }
     clear_progress();
     if !gateway.status().is_empty() {
-        say(&format!("  {} {}\n", paint.dim("tools are shown as"), gateway.shown_as()));
+        out!("  {} {}\n", paint.dim("tools are shown as"), gateway.shown_as());
     }
-    say(&format!("\n{}", paste::lines(&url, paint)));
+    out!("\n{}", paste::lines(&url, paint));
 }
 
 /// One upstream: its name, state, era and counts, or what is wrong.
@@ -174,22 +173,4 @@ pub(crate) fn line(upstream: &UpstreamStatus, width: usize, paint: Paint) -> Str
         text += &format!("  {}", paint.red(error));
     }
     text + "\n"
-}
-
-/// Writes to stdout; a reader that has gone is no reason to stop.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn show_progress(text: &str) {
-    if is_live() {
-        say(&format!("\r\x1b[K{text}"));
-    }
-}
-
-fn clear_progress() {
-    if is_live() {
-        say("\r\x1b[K");
-    }
 }

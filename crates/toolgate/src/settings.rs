@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use toolgate_app::{CommandLine, Files, Reading, Source, Surroundings};
-use toolgate_config::{Found, InForce, LogFormat, LogLevel, Presentation, Settings, Sources};
+use toolgate_app::{CommandLine, Files, Ledger, Reading, Said, Source, Surroundings};
+use toolgate_config::{ConfigText, Faults, Found, LogFormat, LogLevel, Presentation, Settings, Sources};
 
 use crate::Failure;
 use crate::args;
@@ -18,9 +19,11 @@ pub(crate) struct Loaded {
     /// Where a file was looked for in vain.
     pub(crate) looked_at: Vec<PathBuf>,
     /// All files that it was read from.
-    pub(crate) files: Files,
-    /// Every value that it gives or leaves at its default.
-    pub(crate) values: Vec<InForce>,
+    files: Files,
+    /// What it says beside the settings.
+    said: Said,
+    /// What is set over the control API, where that was asked for.
+    ledger: Arc<Ledger>,
 }
 
 /// The config file that is meant: `named`, or the one that is found.
@@ -37,22 +40,40 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
         Some(file) => Found { looked_at: Vec::new(), file: Some(file.to_owned()) },
         None => toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file),
     };
-    let Some(file) = found.file else {
-        let (settings, values) = toolgate_config::embedded_in_full();
-        return Ok(Loaded { settings, file: None, looked_at: found.looked_at, files: Files::default(), values });
+    let reading = match &found.file {
+        Some(file) => Reading::of_file(file, &[])?,
+        None => Reading::of_text(&ConfigText::embedded(), &[])?,
     };
-    let reading = Reading::of(&file)?;
-    match reading.settings {
-        Ok(settings) => {
-            let (files, values) = (reading.files, reading.values);
-            Ok(Loaded { settings, file: Some(file), looked_at: Vec::new(), files, values })
-        }
-        Err(faults) => {
-            let paint = Paint::stderr();
-            eprint!("{}", paint.faults(&faults));
-            Err(Failure::Config)
-        }
-    }
+    let (settings, said) = reading.said.map_err(show)?;
+    let Found { file, looked_at } = found;
+    Ok(Loaded { settings, file, looked_at, files: reading.files, said, ledger: Arc::default() })
+}
+
+/// What a gateway that serves is built of: the config, what is set over the control API above it, and the command line above
+/// both. Logs from then on.
+pub(crate) async fn prepare(
+    named: Option<&Path>,
+    command_line: CommandLine,
+) -> Result<(Loaded, Surroundings), Failure> {
+    let mut loaded = load(named)?;
+    command_line.apply(&mut loaded.settings);
+    toolgate_app::start_logging(&loaded.settings.log);
+    let mut loaded = loaded.with_what_is_set().await?;
+    command_line.apply(&mut loaded.settings);
+    let source = Source {
+        file: loaded.file.clone(),
+        files: loaded.files.clone(),
+        said: loaded.said.clone(),
+        ledger: loaded.ledger.clone(),
+        command_line,
+    };
+    Ok((loaded, Surroundings { source, ..surroundings() }))
+}
+
+fn show(faults: Faults) -> Failure {
+    let paint = Paint::stderr();
+    eprint!("{}", paint.faults(&faults));
+    Failure::Config
 }
 
 /// What the command line says in the place of the config.
@@ -104,11 +125,21 @@ pub(crate) fn surroundings() -> Surroundings {
 // === impl Loaded ===
 
 impl Loaded {
-    /// Puts the command line in the place of the config, and says where both are from.
-    pub(crate) fn under(&mut self, command_line: CommandLine) -> Surroundings {
-        command_line.apply(&mut self.settings);
-        let source =
-            Source { file: self.file.clone(), files: self.files.clone(), values: self.values.clone(), command_line };
-        Surroundings { source, ..surroundings() }
+    /// Lays what is set over the control API over the config.
+    pub(crate) async fn with_what_is_set(mut self) -> Result<Self, Failure> {
+        let ledger = Ledger::open(&self.settings, surroundings().state.as_deref(), self.file.as_deref()).await?;
+        let amendments = ledger.amendments();
+        if !amendments.is_empty() {
+            let reading = Reading::of_text(&self.said.text, &amendments)?;
+            (self.settings, self.said) = reading.said.map_err(show)?;
+            self.files.add(reading.files);
+        }
+        self.ledger = Arc::new(ledger);
+        Ok(self)
+    }
+
+    /// What is set over the control API and is not in force, a line each.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        self.said.left_out()
     }
 }

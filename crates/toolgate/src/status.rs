@@ -92,7 +92,7 @@ pub(crate) async fn status(options: args::Status) -> Outcome {
     let address = told::address(options.url.as_deref())?;
     let text = told::get(&address, "/status", ANSWER_WAIT).await?;
     if options.json {
-        println!("{}", String::from_utf8_lossy(&text));
+        outln!("{}", String::from_utf8_lossy(&text));
         return Ok(ExitCode::SUCCESS);
     }
     let status: Status =
@@ -103,14 +103,16 @@ pub(crate) async fn status(options: args::Status) -> Outcome {
 
 fn show(address: &str, status: &Status) {
     let paint = Paint::stdout();
-    println!(
+    outln!(
         "toolgate {} at http://{address}/mcp, up for {} s, {} legacy sessions",
-        status.version, status.uptime_seconds, status.sessions
+        status.version,
+        status.uptime_seconds,
+        status.sessions
     );
     show_config(&status.config, paint);
     if let Some(presentation) = &status.presentation {
-        println!("tools are shown as {} ({})", presentation.shown, presentation.why);
-        println!(
+        outln!("tools are shown as {} ({})", presentation.shown, presentation.why);
+        outln!(
             "{} tools have {} tokens listed directly, {} through search{}",
             presentation.tools,
             presentation.tokens,
@@ -143,13 +145,13 @@ fn show(address: &str, status: &Status) {
             remarks.join("; "),
         ]);
     }
-    print!("{}", table(&rows));
+    out!("{}", table(&rows));
     for upstream in &status.upstreams {
         for note in &upstream.notes {
-            println!("{} {}: {}", paint.yellow("note"), upstream.name, harmless(note));
+            outln!("{} {}: {}", paint.yellow("note"), upstream.name, harmless(note));
         }
         for dropped in &upstream.dropped {
-            println!(
+            outln!(
                 "{} {}: {} `{}` is not offered: {}",
                 paint.yellow("note"),
                 upstream.name,
@@ -166,18 +168,18 @@ fn show(address: &str, status: &Status) {
 fn show_config(config: &Config, paint: Paint) {
     if let Some(file) = &config.file {
         match config.applied {
-            0 => println!("config {file}"),
-            times => println!("config {file}, changed {times} times since the start"),
+            0 => outln!("config {file}"),
+            times => outln!("config {file}, changed {times} times since the start"),
         }
     }
     if let Some(fault) = &config.fault {
-        println!("{} the file has faults now; the config before stays in force:", paint.red("fault"));
+        outln!("{} the file has faults now; the config before stays in force:", paint.red("fault"));
         for line in fault.lines() {
-            println!("  {}", harmless(line));
+            outln!("  {}", harmless(line));
         }
     }
     if !config.needs_restart.is_empty() {
-        println!("{} takes effect at the next start: {}", paint.yellow("note"), config.needs_restart.join(", "));
+        outln!("{} takes effect at the next start: {}", paint.yellow("note"), config.needs_restart.join(", "));
     }
 }
 
@@ -199,11 +201,11 @@ fn show_namespaces(namespaces: &[Namespace], paint: Paint) {
                 left_out,
             ]
         });
-        print!("\n{}", table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
+        out!("\n{}", table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
     }
     for namespace in namespaces {
         for fault in &namespace.faults {
-            println!("{} {}: {}", paint.yellow("note"), namespace.endpoint, harmless(fault));
+            outln!("{} {}: {}", paint.yellow("note"), namespace.endpoint, harmless(fault));
         }
     }
 }

@@ -89,7 +89,7 @@ fn print_json(costs: &Costs, parts: &Parts) -> anyhow::Result<()> {
     }
     let tasks = parts.table(MOST_TURNS).iter().map(|task| of_task(parts, task)).collect();
     let all = All { costs, context: parts.context, calls_per_search: parts.calls_per_search, tasks };
-    println!("{}", serde_json::to_string_pretty(&all)?);
+    outln!("{}", serde_json::to_string_pretty(&all)?);
     Ok(())
 }
 
@@ -107,12 +107,12 @@ fn show(costs: &Costs, parts: &Parts) {
     };
     rows.extend(costs.upstreams.iter().map(|upstream| row(&upstream.name, upstream.tools, upstream.tokens)));
     rows.push(row("in all", costs.tools, costs.definitions));
-    print!("{}", table(&rows));
-    println!("\n{}", paint.bold("What a model reads in every turn (o200k tokens)"));
-    println!("  listed directly  {} ({} of them instructions)", parts.direct, costs.direct_instructions);
-    println!("  through search   {} ({} of them instructions)", parts.surface, costs.surface_instructions);
-    println!("  and for a search {} once, and again in every later turn (mean of {})", parts.search, costs.samples);
-    println!("\n{}", paint.bold("A task that calls so many tools, over all its turns"));
+    out!("{}", table(&rows));
+    outln!("\n{}", paint.bold("What a model reads in every turn (o200k tokens)"));
+    outln!("  listed directly  {} ({} of them instructions)", parts.direct, costs.direct_instructions);
+    outln!("  through search   {} ({} of them instructions)", parts.surface, costs.surface_instructions);
+    outln!("  and for a search {} once, and again in every later turn (mean of {})", parts.search, costs.samples);
+    outln!("\n{}", paint.bold("A task that calls so many tools, over all its turns"));
     let mut rows = vec![["calls", "direct", "search", "", "search pays from"].map(str::to_owned).to_vec()];
     for turns in SHOWN {
         let task = parts.compare(turns);
@@ -124,8 +124,8 @@ fn show(costs: &Costs, parts: &Parts) {
             format!("{} tokens of definitions", parts.break_even(turns)),
         ]);
     }
-    print!("{}", table(&rows));
-    println!(
+    out!("{}", table(&rows));
+    outln!(
         "\nEach search is a turn more, which reads the rest of the context again: {} tokens are reckoned with (--context),\n\
          and {} to a search (--calls-per-search). Cached input costs a fraction; this counts it fully.",
         parts.context,

@@ -20,7 +20,7 @@ pub(crate) async fn tools(options: args::Tools) -> Outcome {
     let tools = tools?;
     if options.json {
         let all: Vec<Json> = tools.iter().map(|tool| tool.to_json()).collect();
-        println!("{}", Json::array_of(&all).as_str());
+        outln!("{}", Json::array_of(&all).as_str());
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = tools
@@ -30,7 +30,7 @@ pub(crate) async fn tools(options: args::Tools) -> Outcome {
             vec![one_line(&text("name"), 64), one_line(&text("description"), WIDTH)]
         })
         .collect();
-    print!("{}", table(&rows));
+    out!("{}", table(&rows));
     eprintln!("{} tools", tools.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,7 @@ async fn what_happens_is_told_in_order_and_can_be_taken_up_again() {
     let (_, lists) = events.until("its lists", |event| event["type"] == "lists").await;
     assert_eq!((&lists["upstream"], &lists["kinds"][0]), (&json!("up"), &json!("tool")), "{lists}");
     drop(events);
-    gate.becomes(Gate::of_nothing().controlled());
+    gate.becomes(Gate::of_nothing().controlled()).await;
     let mut again = operator.follow("/events", Some(&ready)).await;
     assert_eq!(again.next().await.unwrap().1["type"], "lists", "nothing is told twice, and nothing left out");
     again.until("it is gone", |event| event["state"] == "removed").await;

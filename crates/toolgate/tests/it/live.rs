@@ -32,7 +32,7 @@ async fn a_call_in_flight_is_answered_though_its_upstream_is_taken_out() {
         let change = async {
             leaving.heard("tools/call slow").await;
             let connections = staying.connections();
-            assert_eq!(gate.becomes(Gate::of("staying", &staying)), ["- upstream leaving"]);
+            assert_eq!(gate.becomes(Gate::of("staying", &staying)).await, ["- upstream leaving"]);
             // At once for all who come from now on.
             assert_eq!(client.tools().await, ["staying__echo"], "{era:?} {way:?}");
             assert!(client.call("leaving__echo", json!({})).await.is_err());
@@ -59,7 +59,7 @@ async fn an_answer_that_is_waited_for_reaches_the_upstream_that_asked() {
     let client = Client::of(gate.url(), Era::Modern).can("elicitation", "elicitation/create", answer);
     let first = client.start("tools/call", json!({"name": "up__ask", "arguments": {}})).await.outcome().await.unwrap();
     assert_eq!(first["resultType"], "input_required");
-    assert_eq!(gate.becomes(Gate::of("up", &after)), ["~ upstream up: how it is reached"]);
+    assert_eq!(gate.becomes(Gate::of("up", &after)).await, ["~ upstream up: how it is reached"]);
     let retry = json!({"name": "up__ask", "arguments": {}, "requestState": first["requestState"],
         "inputResponses": {first["inputRequests"].as_object().unwrap().keys().next().unwrap(): {"action": "accept", "content": {"n": "Ada"}}}});
     let result = client.start("tools/call", retry).await.outcome().await.unwrap();
@@ -82,10 +82,10 @@ async fn a_filter_is_applied_without_a_new_connection_and_those_who_listen_are_t
         let mut listening = client.listen(&[]).await;
         let connections = upstream.connections();
         let narrow = Gate::of("up", &upstream).with("tools", json!({"allow": ["echo"]}));
-        assert_eq!(gate.becomes(narrow), ["~ upstream up: tools"]);
+        assert_eq!(gate.becomes(narrow).await, ["~ upstream up: tools"]);
         assert_eq!(client.tools().await, ["up__echo"]);
         listening.notification("notifications/tools/list_changed").await;
-        gate.becomes(Gate::of("up", &upstream));
+        gate.becomes(Gate::of("up", &upstream)).await;
         until("both are listed again", || async { (client.tools().await.len() == 2).then_some(()) }).await;
         assert_eq!(upstream.connections(), connections, "{era:?}");
     }
@@ -98,14 +98,14 @@ async fn endpoints_come_and_go() {
     let of_team = || Client::of(gate.url(), Era::Modern).at("/ns/team/mcp");
     assert_eq!(of_team().request("tools/list", json!({})).await.unwrap_err().status, 404);
     let with_team = || Gate::of("up", &upstream).config("namespaces: {team: {names: plain}}");
-    assert_eq!(gate.becomes(with_team()), ["+ namespace team"]);
+    assert_eq!(gate.becomes(with_team()).await, ["+ namespace team"]);
     assert_eq!(of_team().tools().await, ["echo"]);
     let session = Client::of(gate.url(), Era::Legacy).at("/ns/team/mcp").open().await;
     let hidden = "namespaces: {team: {names: plain, overrides: {up/echo: {name: say}}}}";
-    assert_eq!(gate.becomes(Gate::of("up", &upstream).config(hidden)), ["~ namespace team: overrides"]);
+    assert_eq!(gate.becomes(Gate::of("up", &upstream).config(hidden)).await, ["~ namespace team: overrides"]);
     assert_eq!(session.tools().await, ["say"]);
     assert_eq!(session.text("say", json!({"text": "x"})).await, "x");
-    assert_eq!(gate.becomes(Gate::of("up", &upstream)), ["- namespace team"]);
+    assert_eq!(gate.becomes(Gate::of("up", &upstream)).await, ["- namespace team"]);
     assert_eq!(session.start("tools/list", json!({})).await.status, 404);
     let fault = of_team().request("tools/list", json!({})).await.unwrap_err();
     assert!(fault.message.contains("/ns/team/mcp"), "{fault:?}");
@@ -119,19 +119,20 @@ async fn who_watches_a_resource_goes_on_to_watch_it_at_the_upstream_that_takes_i
         let gate = Gate::of("up", &before).start().await.settled().await;
         let client = gate.client(era).await;
         let mut listening = client.listen(&["file:///a"]).await;
-        gate.becomes(Gate::of("up", &after));
+        gate.becomes(Gate::of("up", &after)).await;
         // What happened in between nobody knows.
         listening.notification("notifications/resources/updated").await;
         after.tell("notifications/resources/updated", json!({"uri": "file:///a"})).await;
         listening.notification("notifications/resources/updated").await;
         // Taken out of what is shown here, it is not told of any more.
         let other = r#"namespaces: {default: {resources: {deny: ["*"]}}}"#;
-        gate.becomes(Gate::of("up", &after).config(other));
+        gate.becomes(Gate::of("up", &after).config(other)).await;
         listening.notification("notifications/resources/list_changed").await;
         after.tell("notifications/resources/updated", json!({"uri": "file:///a"})).await;
         gate.becomes(
             Gate::of("up", &after).config("namespaces: {default: {tools: {deny: [echo]}, resources: {deny: [\"*\"]}}}"),
-        );
+        )
+        .await;
         let next = listening.expect_next().await;
         assert_eq!(next["method"], "notifications/tools/list_changed", "{era:?} {next}");
     }
@@ -143,7 +144,7 @@ async fn a_listen_at_an_endpoint_that_is_no_more_ends() {
     let gate = Gate::of("up", &upstream).config("namespaces: {team: {}}").start().await.settled().await;
     let client = Client::of(gate.url(), Era::Modern).at("/ns/team/mcp");
     let mut listening = client.listen(&[]).await;
-    gate.becomes(Gate::of("up", &upstream));
+    gate.becomes(Gate::of("up", &upstream)).await;
     assert!(soon("the end", listening.outcome()).await.is_ok());
 }
 
@@ -151,7 +152,10 @@ async fn a_listen_at_an_endpoint_that_is_no_more_ends() {
 async fn what_a_running_gateway_cannot_take_over_is_named() {
     let gate = Gate::of_nothing().start().await;
     let plan = Gate::of_nothing().config("limits: {sessions: 7}\nallowed_hosts: [a.example]\nnames: plain");
-    assert_eq!(gate.becomes(plan), ["~ names", "~ limits (needs a restart)", "~ allowed_hosts (needs a restart)"]);
+    assert_eq!(
+        gate.becomes(plan).await,
+        ["~ names", "~ limits (needs a restart)", "~ allowed_hosts (needs a restart)"]
+    );
 }
 
 /// The config changes as fast as it can while clients of both eras call; no call fails that the change does not explain.
@@ -176,10 +180,10 @@ async fn no_call_fails_while_the_config_changes() {
     for change in 0..CHANGES {
         let before = calls.load(Ordering::Relaxed);
         match change % 4 {
-            0 => gate.becomes(Gate::of("steady", &steady)),
-            1 => gate.becomes(both().config("namespaces: {default: {overrides: {other/echo: {hidden: true}}}}")),
-            2 => gate.becomes(both().with("timeout", "5s").config("search: {budget: 1}")),
-            _ => gate.becomes(both()),
+            0 => gate.becomes(Gate::of("steady", &steady)).await,
+            1 => gate.becomes(both().config("namespaces: {default: {overrides: {other/echo: {hidden: true}}}}")).await,
+            2 => gate.becomes(both().with("timeout", "5s").config("search: {budget: 1}")).await,
+            _ => gate.becomes(both()).await,
         };
         until("calls go on", || async { (calls.load(Ordering::Relaxed) > before + 4).then_some(()) }).await;
     }
