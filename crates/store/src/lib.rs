@@ -8,7 +8,8 @@
 //! - **Nobody overwrites what they have not seen.** A change says what it expects to find ([`Expected`]); if it finds
 //!   something else, nothing of the whole write happens. A record's version is the generation that wrote it last, so one
 //!   that was removed and made again never has a version it had before.
-//! - **What was acknowledged is on the disk.** Writes are synced before they return, and are all or nothing.
+//! - **What was acknowledged is on the disk** (of Postgres: unless its operator has set `synchronous_commit` otherwise), and a
+//!   write is all or nothing.
 //! - **Nothing hangs and nothing grows without bound** ([`limits`]).
 //!
 //! Nothing is kept in memory: a store is as true as its database. Reading order: `address`, `store` (the contract), `link` (its

@@ -14,6 +14,8 @@ use crate::{Address, Error, postgres, schema, sqlite};
 const HEAD: &str = "SELECT schema_version, generation FROM toolgate_meta WHERE one = 1";
 /// The same, and nobody else may write until the transaction ends. SQLite has been locked at its beginning.
 const HEAD_HELD: &str = "SELECT schema_version, generation FROM toolgate_meta WHERE one = 1 FOR UPDATE";
+const SCHEMA_VERSION: &str = "SELECT schema_version FROM toolgate_meta WHERE one = 1";
+const SET_SCHEMA_VERSION: &str = "UPDATE toolgate_meta SET schema_version = $1 WHERE one = 1";
 const ADVANCE: &str = "UPDATE toolgate_meta SET generation = $1 WHERE one = 1";
 /// One statement sees one moment, so this needs no transaction.
 const EVERYTHING: &str = "SELECT m.schema_version, m.generation, r.key, r.value, r.version, r.position \
@@ -36,11 +38,13 @@ pub(crate) enum Link {
 pub(crate) enum Stop {
     /// The store has decided so, and the connection is as good as before.
     Said(Error),
+    /// What lies there is no store that this program can use; how so, as the end of a sentence about it.
+    Foreign(String),
     /// The database or the way to it failed.
     Failed(sqlx::Error),
     /// No answer in time.
     Silence,
-    /// One of the two above while a transaction was being committed: it may have been, or not.
+    /// One of the last two while a transaction was being committed: it may have been, or not.
     InCommit(String),
 }
 
@@ -114,6 +118,16 @@ impl Link {
         Ok(generation)
     }
 
+    /// The version of the schema, whichever it is, from tables that are there.
+    pub(crate) async fn schema_version(&mut self) -> Result<Option<i64>, Stop> {
+        Ok(on!(self, c => sqlx::query_scalar(SCHEMA_VERSION).fetch_optional(&mut **c).await?))
+    }
+
+    pub(crate) async fn set_schema_version(&mut self, version: i64) -> Result<(), Stop> {
+        on!(self, c => { sqlx::query(SET_SCHEMA_VERSION).bind(version).execute(&mut **c).await?; });
+        Ok(())
+    }
+
     pub(crate) async fn everything(&mut self) -> Result<Records, Stop> {
         let rows: Vec<Row> = on!(self, c => sqlx::query_as(EVERYTHING).fetch_all(&mut **c).await?);
         let (version, generation, ..) = rows.first().ok_or_else(schema::damaged)?;
@@ -177,6 +191,7 @@ impl Stop {
             (Self::Said(error), _) => error,
             (Self::Failed(error), Address::Sqlite(_)) => sqlite::tell(&error, address),
             (Self::Failed(error), Address::Postgres(_)) => postgres::tell(&error, address),
+            (Self::Foreign(how), _) => Error::Foreign(format!("the store at {address} {how}")),
             (Self::Silence, _) => Error::Unavailable(format!("the store at {address} does not answer. Try again")),
             (Self::InCommit(cause), _) => Error::Unavailable(format!(
                 "the store at {address} failed while it was keeping a write ({cause}): \

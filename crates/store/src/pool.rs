@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::link::{Link, Stop};
+use crate::sqlite::{self, FileId};
 use crate::{Address, Error};
 
 /// The most connections: one that waits for a lock, one that reads, and one to spare.
@@ -25,15 +26,22 @@ const PULSE: Duration = Duration::from_secs(2);
 /// The connections to one store.
 pub(crate) struct Pool {
     address: Address,
-    free: Mutex<Vec<Link>>,
+    free: Mutex<Vec<Held>>,
     permits: Semaphore,
 }
 
 /// A connection that is lent. Dropped, it is closed; only [`Taken::give_back`] keeps it.
 pub(crate) struct Taken<'p> {
-    link: Link,
+    held: Held,
     pool: &'p Pool,
     _permit: SemaphorePermit<'p>,
+}
+
+/// A connection, and the file it was made to. A file that was removed or replaced since can still be written to, and nobody
+/// would ever read that.
+struct Held {
+    link: Link,
+    file: Option<FileId>,
 }
 
 // === impl Pool ===
@@ -63,19 +71,20 @@ impl Pool {
                 return Err(Error::Unavailable(message));
             }
         };
-        let link = match self.living().await {
+        let file = sqlite::file_id(&self.address).await;
+        let link = match self.living(file).await {
             Some(link) => link,
             None => self.connect().await?,
         };
-        Ok(Taken { link, pool: self, _permit: permit })
+        Ok(Taken { held: Held { link, file }, pool: self, _permit: permit })
     }
 
-    /// A free connection that answers.
-    async fn living(&self) -> Option<Link> {
+    /// A free connection that answers, and whose file is the one that is there.
+    async fn living(&self, file: Option<FileId>) -> Option<Link> {
         loop {
-            let mut link = self.free().pop()?;
-            if timeout(PULSE, link.ping()).await.is_ok_and(|answer| answer.is_ok()) {
-                return Some(link);
+            let mut held = self.free().pop()?;
+            if held.file == file && timeout(PULSE, held.link.ping()).await.is_ok_and(|answer| answer.is_ok()) {
+                return Some(held.link);
             }
         }
     }
@@ -94,15 +103,15 @@ impl Pool {
         // Every operation has an end, so this has; when it was closed before, there is nothing to wait for.
         let _all = self.permits.acquire_many(LINKS).await;
         self.permits.close();
-        let links = std::mem::take(&mut *self.free());
-        for link in links {
+        let free = std::mem::take(&mut *self.free());
+        for held in free {
             // It is gone either way.
-            let _ = timeout(PULSE, link.close()).await;
+            let _ = timeout(PULSE, held.link.close()).await;
         }
     }
 
     /// The free connections. They are whole whoever panicked: nothing but pushing and popping happens under the lock.
-    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Held>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,7 +121,7 @@ impl Pool {
 impl<'p> Taken<'p> {
     /// Keeps the connection for the next operation. Nothing may be under way on it.
     pub(crate) fn give_back(self) {
-        self.pool.free().push(self.link);
+        self.pool.free().push(self.held);
     }
 
     pub(crate) fn address(&self) -> &'p Address {
@@ -124,12 +133,12 @@ impl Deref for Taken<'_> {
     type Target = Link;
 
     fn deref(&self) -> &Link {
-        &self.link
+        &self.held.link
     }
 }
 
 impl DerefMut for Taken<'_> {
     fn deref_mut(&mut self) -> &mut Link {
-        &mut self.link
+        &mut self.held.link
     }
 }

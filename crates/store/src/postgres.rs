@@ -28,7 +28,9 @@ pub(crate) async fn connect(url: &PostgresUrl) -> Result<PgConnection, Stop> {
 
 /// Whether the tables are there: where the user's `search_path` looks, so that an operator can choose a schema.
 pub(crate) async fn is_made(connection: &mut PgConnection) -> Result<bool, Stop> {
-    let asked = "SELECT to_regclass('toolgate_meta') IS NOT NULL";
+    // Not `to_regclass` alone, which believes what this session remembers; looking into the catalog's own table makes it
+    // hear first what others have made meanwhile.
+    let asked = "SELECT COUNT(*) > 0 FROM pg_catalog.pg_class WHERE oid = to_regclass('toolgate_meta')";
     Ok(sqlx::query_scalar(asked).fetch_one(connection).await?)
 }
 

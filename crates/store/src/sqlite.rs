@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 use crate::link::Stop;
 use crate::{Address, Error};
 
-/// Marks a file as ours, as SQLite means its application id to be used: "TGat".
+/// Marks a file as ours, as SQLite means its application id to be used: "TGat". The first step of the schema sets it.
 const APPLICATION: i64 = 0x5447_6174;
 /// How long somebody else's lock is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -44,6 +44,22 @@ pub(crate) async fn make_file(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Which file it is that has a name: its device and number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+/// The file at an address, where there is one. On Windows a file that is open is neither removed nor replaced.
+pub(crate) async fn file_id(address: &Address) -> Option<FileId> {
+    #[cfg(unix)]
+    if let Address::Sqlite(path) = address {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = tokio::fs::metadata(path).await.ok()?;
+        return Some(FileId(metadata.dev(), metadata.ino()));
+    }
+    let _ = address;
+    None
+}
+
 /// Connects to a file that is there. Nothing in it is changed by this.
 pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, Stop> {
     let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -66,10 +82,9 @@ pub(crate) async fn is_made(connection: &mut SqliteConnection) -> Result<bool, S
     match (application, tables) {
         (APPLICATION, _) => Ok(true),
         (0, 0) => Ok(false),
-        _ => Err(Stop::Said(Error::Foreign(
-            "the file is a database of SQLite, but not a store of toolgate. Name another file; this one was not touched"
-                .to_owned(),
-        ))),
+        _ => Err(Stop::Foreign(
+            "is a database of SQLite, but not toolgate's. Name another file; this one was not touched".to_owned(),
+        )),
     }
 }
 
@@ -79,7 +94,6 @@ pub(crate) async fn begin_schema(connection: &mut SqliteConnection) -> Result<()
     // durable, and SQLite goes on with that.
     connection.execute("PRAGMA journal_mode = WAL").await?;
     connection.execute("BEGIN IMMEDIATE").await?;
-    connection.execute("PRAGMA application_id = 0x54476174").await?;
     Ok(())
 }
 

@@ -191,3 +191,50 @@ impl Expected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &str, value: &str) -> Change {
+        Change { key: key.to_owned(), value: Some(value.to_owned()), expected: Expected::Anything }
+    }
+
+    /// A store with one record in a folder, whose next write fails as `pragma` has SQLite fail: with the codes that a full and
+    /// a read-only disk give, which a test cannot have.
+    async fn spoilt(folder: &std::path::Path, pragma: &'static str) -> Store {
+        let store = Store::open(&Address::Sqlite(folder.join("store.db"))).await.unwrap();
+        store.write(&[put("a", "1")]).await.unwrap();
+        let mut link = store.pool.take().await.unwrap();
+        link.run(pragma).await.unwrap();
+        link.give_back();
+        store
+    }
+
+    async fn is_as_before(store: &Store) {
+        let read = store.read().await.unwrap();
+        assert_eq!((read.generation, read.records.len()), (1, 1));
+        assert_eq!(store.write(&[put("b", "2")]).await, Ok(2), "once there is space, it goes on");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_such_and_nothing_is_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = spoilt(folder.path(), "PRAGMA max_page_count = 10").await;
+        let large = "x".repeat(limits::VALUE);
+        let refused = store.write(&[put("b", "small"), put("c", &large)]).await;
+        let Err(Error::Full(text)) = refused else { panic!("{refused:?}") };
+        assert!(text.contains("store.db") && text.contains("full") && text.contains("Make space"), "{text}");
+        is_as_before(&store).await;
+    }
+
+    #[tokio::test]
+    async fn a_read_only_disk_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = spoilt(folder.path(), "PRAGMA query_only = ON").await;
+        let refused = store.write(&[put("b", "2")]).await;
+        let Err(Error::Unavailable(text)) = refused else { panic!("{refused:?}") };
+        assert!(text.contains("store.db") && text.contains("readonly"), "{text}");
+        is_as_before(&store).await;
+    }
+}

@@ -24,7 +24,7 @@ struct Tool {
     advice: &'static str,
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         probe: &["cargo", "fmt", "--version"],
         at_least: None,
@@ -73,6 +73,18 @@ const TOOLS: [Tool; 7] = [
         needed_for: &[Step::Admin, Step::Clients, Step::Frameworks],
         debian: &["python3-venv"],
         advice: "Python's modules venv and ensurepip",
+    },
+    Tool {
+        // Debian keeps the server out of PATH, where several versions may be.
+        probe: &[
+            "sh",
+            "-c",
+            "PATH=\"$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')\" && initdb --version && postgres --version",
+        ],
+        at_least: Some((12, 0)),
+        needed_for: &[Step::Test],
+        debian: &["postgresql"],
+        advice: "the server of PostgreSQL 12 or later, with `initdb` and `postgres` in PATH",
     },
 ];
 
