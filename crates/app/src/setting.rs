@@ -110,7 +110,10 @@ impl Reloader {
     pub(crate) fn entry(&self, item: &Item) -> Option<Entry> {
         let said = self.said();
         let written = said.written.iter().find(|written| written.item == *item);
-        let place = written.map(|written| self.place(written.place));
+        let place = written.map(|written| {
+            let Place { line, column } = written.place;
+            format!("{}:{line}:{column}", said.text.origin.display())
+        });
         let entry = |value, set| Some(Entry { item: item.clone(), value, place: place.clone(), set });
         if let Some(json) = self.ledger().json_of(item) {
             return entry(serde_json::from_str(&json).unwrap_or_default(), Set::Whole);
@@ -248,10 +251,6 @@ impl Reloader {
                 })
             }
         }
-    }
-
-    fn place(&self, place: Place) -> String {
-        format!("{}:{}:{}", self.name(), place.line, place.column)
     }
 }
 

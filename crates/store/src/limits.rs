@@ -7,7 +7,7 @@ pub const VALUE: usize = 256 << 10;
 /// The longest key, in bytes of UTF-8.
 pub const KEY: usize = 512;
 /// The most changes in one write.
-pub const CHANGES: usize = 100;
+pub const CHANGES: usize = 1_000;
 /// The most records.
 pub const RECORDS: usize = 10_000;
 /// The most bytes that keys and values of all records have together, since [`crate::Store::read`] gives all of them.

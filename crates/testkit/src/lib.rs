@@ -29,7 +29,7 @@ pub mod wait;
 pub use api::{Heard, HttpApi, Says};
 pub use balancer::Balancer;
 pub use client::{Answer, Client, Exchange, Fault, Outcome};
-pub use gate::Gate;
+pub use gate::{Gate, Plan};
 pub use line_client::LineClient;
 pub use operator::Operator;
 pub use peer::Peer;

@@ -68,6 +68,21 @@ impl Operator {
         self.ask(Method::POST, path, body).await.ok()
     }
 
+    /// Sets what the config says at a path below `/api/v1/config`, if it is what the header says.
+    pub async fn set(&self, path: &str, value: &Value, expected: Option<(&str, &str)>) -> Told {
+        let request = self.request(Method::PUT, &format!("/api/v1/config{path}"));
+        let mut request = request.header("content-type", "application/json");
+        if let Some((name, value)) = expected {
+            request = request.header(name, value);
+        }
+        self.fetch(request.body(Full::from(value.to_string())).unwrap()).await
+    }
+
+    /// Takes back what was set at a path below `/api/v1/config`.
+    pub async fn unset(&self, path: &str) -> Told {
+        self.ask(Method::DELETE, &format!("/config{path}"), Value::Null).await
+    }
+
     /// A request with the token, to be completed.
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
@@ -103,8 +118,21 @@ impl Operator {
 impl Told {
     /// What was asked for.
     pub fn ok(self) -> Value {
-        assert_eq!((self.status, self.kind.as_str()), (200, "application/json"), "{}", self.text);
+        self.done(200)
+    }
+
+    /// What came of it, with this status.
+    pub fn done(self, status: u16) -> Value {
+        assert_eq!((self.status, self.kind.as_str()), (status, "application/json"), "{}", self.text);
         serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// What was changed, in words.
+    pub fn changes(self) -> Vec<String> {
+        assert!(matches!(self.status, 200 | 201), "{} {}", self.status, self.text);
+        let told: Value = serde_json::from_str(&self.text).unwrap();
+        let texts = told["differences"].as_array().unwrap().iter().map(|one| one["text"].as_str().unwrap().to_owned());
+        texts.collect()
     }
 
     /// A problem with this status; its kind and its detail.

@@ -37,6 +37,8 @@ mod questions;
 mod replicas;
 mod resuming;
 mod sealed;
+mod setting;
+mod setting_kept;
 mod shutdown;
 mod surface;
 mod surface_limits;
