@@ -15,6 +15,7 @@ use crate::build::Built;
 use crate::in_force::{From, Value};
 use crate::notice::{Notice, Posted};
 use crate::reload::{NotApplied, Reloader};
+use crate::remote::whole_name;
 use crate::run::bind;
 use crate::token;
 
@@ -105,13 +106,12 @@ fn without(error: &io::Error) -> Option<TcpListener> {
 
 /// Where commands look: in the usual folder, and in the one that the config names.
 fn post(built: &Built, address: SocketAddr, mcp: &[SocketAddr]) -> Vec<Notice> {
-    let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
     let posted = Posted {
         pid: std::process::id(),
-        state: built.state.clone().map(absolute),
+        state: built.state.as_deref().map(whole_name),
         control: address,
         mcp: mcp.first().copied(),
-        config: built.gateway.config().file.map(absolute),
+        config: built.gateway.config().file.as_deref().map(whole_name),
     };
     let usual = built.usual_state.iter().filter(|usual| Some(*usual) != built.state.as_ref());
     let notice = |folder: &PathBuf| match Notice::post(folder, &posted) {
@@ -154,7 +154,7 @@ fn told(read: Result<Vec<toolgate_config::Difference>, NotApplied>) -> Result<Ve
     match read {
         Ok(differences) => Ok(differences.into_iter().map(difference).collect()),
         Err(NotApplied::NoFile) => Err(Refusal::NoFile),
-        Err(NotApplied::Unreadable(why)) => Err(Refusal::Unreadable(why)),
+        Err(NotApplied::Unreadable(why) | NotApplied::Unreachable(why)) => Err(Refusal::Unreadable(why)),
         Err(NotApplied::Unusable(error)) => Err(Refusal::Unusable(error.to_string())),
         Err(NotApplied::Faults(faults)) => Err(Refusal::Faults(faults.iter().map(fault).collect())),
     }

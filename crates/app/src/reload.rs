@@ -1,7 +1,7 @@
-//! The config file of a running gateway: read again when it changes, or when somebody asks. A faulty one changes nothing and is
+//! The config of a running gateway: read again when it changes, or when somebody asks. A faulty one changes nothing and is
 //! told of.
 //!
-//! The files are looked at now and then rather than watched by the operating system: that works alike for editors that
+//! Files are looked at now and then rather than watched by the operating system: that works alike for editors that
 //! replace a file, for mounted ConfigMaps, whose files are links that move, and over networks; a look costs a few
 //! microseconds.
 
@@ -18,6 +18,7 @@ use crate::build::BuildError;
 use crate::command_line::CommandLine;
 use crate::in_force::{self, Value};
 use crate::live::Live;
+use crate::remote::{Document, Heard, Location, Remote, Standing};
 use crate::signals::ReloadSignal;
 
 /// Between two looks.
@@ -31,6 +32,8 @@ pub struct Reading {
     pub values: Vec<InForce>,
     /// The files that it was read from.
     pub files: Files,
+    /// What was fetched, where it is from a URL.
+    pub(crate) document: Option<Arc<Document>>,
 }
 
 /// The files that a config was read from, itself and those that it draws on, each as it was just before.
@@ -43,8 +46,8 @@ type Stamp = (SystemTime, u64);
 /// Where a config is from, and what stands above it.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
-    /// The file; none where the compiled-in default runs.
-    pub file: Option<PathBuf>,
+    /// Its file or URL; none where the compiled-in default runs.
+    pub location: Option<Location>,
     /// All files that it was read from.
     pub files: Files,
     /// Every value that it gives or leaves at its default.
@@ -56,7 +59,7 @@ pub struct Source {
 /// Reads the config of a running gateway again.
 pub struct Reloader {
     live: Arc<Live>,
-    file: Option<PathBuf>,
+    location: Option<Location>,
     command_line: CommandLine,
     files: Mutex<Files>,
     values: Mutex<Vec<InForce>>,
@@ -72,6 +75,8 @@ pub(crate) enum NotApplied {
     #[error("the config could not be read again: {0}")]
     Unreadable(String),
     #[error("{0}")]
+    Unreachable(String),
+    #[error("{0}")]
     Faults(Faults),
     #[error(transparent)]
     Unusable(#[from] BuildError),
@@ -85,6 +90,13 @@ impl Reading {
     /// # Errors
     /// The working folder is gone or may not be read.
     pub fn of(file: &Path) -> std::io::Result<Self> {
+        Self::by(|sources| toolgate_config::load_in_full(file, sources))
+    }
+
+    /// Reads a config by other means, likewise.
+    pub(crate) fn by(
+        read_in_full: impl FnOnce(&Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults>,
+    ) -> std::io::Result<Self> {
         let process = Sources::of_process()?;
         let files = RefCell::new(Vec::new());
         let read = |path: &Path, limit: usize| {
@@ -93,18 +105,22 @@ impl Reading {
             (process.read)(path, limit)
         };
         let sources = Sources { env: process.env, read: &read, cwd: process.cwd.clone(), home: process.home.clone() };
-        let (settings, values) = match toolgate_config::load_in_full(file, &sources) {
+        let (settings, values) = match read_in_full(&sources) {
             Ok((settings, values)) => (Ok(settings), values),
             Err(faults) => (Err(faults), Vec::new()),
         };
         drop(sources);
-        Ok(Self { settings, values, files: Files(files.into_inner()) })
+        Ok(Self { settings, values, files: Files(files.into_inner()), document: None })
     }
 }
 
 // === impl Files ===
 
 impl Files {
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Whether any of them is another than when it was read.
     fn have_changed(&self) -> bool {
         self.0.iter().any(|(path, before)| stamp(path) != *before)
@@ -121,24 +137,28 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 impl Reloader {
     pub(crate) fn new(live: Arc<Live>, source: Source) -> Arc<Self> {
-        let Source { file, files, values, command_line } = source;
-        live.gateway().note_config(|status| status.file.clone_from(&file));
-        Arc::new(Self {
+        let Source { location, files, values, command_line } = source;
+        let reloader = Self {
             live,
-            file,
+            location,
             command_line,
             files: Mutex::new(files),
             values: Mutex::new(values),
             one: tokio::sync::Mutex::default(),
-        })
+        };
+        reloader.live.gateway().note_config(|status| status.file = reloader.name().map(Path::to_owned));
+        if let Some(Location::Remote(remote)) = &reloader.location {
+            reloader.begin(remote);
+        }
+        Arc::new(reloader)
     }
 
-    /// Whether there is a file to be followed.
+    /// Whether there is a file or URL to be followed.
     pub fn has_file(&self) -> bool {
-        self.file.is_some()
+        self.location.is_some()
     }
 
-    /// Follows the file for as long as it is polled. Never ends by itself.
+    /// Follows the file or URL for as long as it is polled. Never ends by itself.
     pub async fn follow(&self) {
         let mut asked = ReloadSignal::listen();
         loop {
@@ -146,23 +166,33 @@ impl Reloader {
                 () = asked.requested() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
-            if was_asked || self.files().have_changed() {
-                // What comes of it is in the log and the status.
+            // What comes of it is in the log and the status.
+            if was_asked {
                 let _ = self.reload().await;
+            } else if self.files().have_changed() || self.is_another().await {
+                let _ = self.take_over().await;
             }
         }
     }
 
-    /// Reads the file and applies it.
+    /// Reads the file, or asks the URL, and applies it.
     pub(crate) async fn reload(&self) -> Result<Vec<Difference>, NotApplied> {
-        let file = self.file.clone().ok_or(NotApplied::NoFile)?;
+        if let Some(Location::Remote(remote)) = &self.location {
+            self.ask(remote).await.map_err(NotApplied::Unreachable)?;
+        }
+        self.take_over().await
+    }
+
+    /// Reads what is there and applies it.
+    async fn take_over(&self) -> Result<Vec<Difference>, NotApplied> {
+        let location = self.location.clone().ok_or(NotApplied::NoFile)?;
         let _one = self.one.lock().await;
-        let named = file.clone();
+        let (read, file) = (location.clone(), location.name());
         let unreadable = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "the config could not be read again");
             NotApplied::Unreadable(error.to_string())
         };
-        let reading = match tokio::task::spawn_blocking(move || Reading::of(&named)).await {
+        let reading = match tokio::task::spawn_blocking(move || read.read()).await {
             Ok(Ok(reading)) => reading,
             Ok(Err(error)) => return Err(unreadable(&error)),
             Err(error) => return Err(unreadable(&error)),
@@ -174,14 +204,18 @@ impl Reloader {
                 let applied = self.live.apply(settings).map_err(NotApplied::from);
                 if applied.is_ok() {
                     *self.values() = reading.values;
+                    if let (Location::Remote(remote), Some(document)) = (location.clone(), reading.document) {
+                        // Whether it could be kept is told in there.
+                        let _ = tokio::task::spawn_blocking(move || remote.keep(&document)).await;
+                    }
                 }
                 applied
             }
             Err(faults) => Err(NotApplied::Faults(faults)),
         };
         match &applied {
-            Ok(differences) => self.note(&file, differences),
-            Err(why) => self.refuse(&file, why.to_string()),
+            Ok(differences) => self.note(file, differences),
+            Err(why) => self.refuse(file, why.to_string()),
         }
         applied
     }
@@ -189,8 +223,8 @@ impl Reloader {
     /// What a text would change if it stood in the place of the file, under this name.
     pub(crate) async fn differences(&self, text: String, name: Option<String>) -> Result<Vec<Difference>, NotApplied> {
         let unreadable = |error: &dyn std::fmt::Display| NotApplied::Unreadable(error.to_string());
-        let file = self.file.clone().unwrap_or_else(|| PathBuf::from("toolgate.yaml"));
-        let origin = name.map(|name| file.with_file_name(name)).unwrap_or(file);
+        let location = self.location.clone().unwrap_or_else(|| Location::File(PathBuf::from("toolgate.yaml")));
+        let origin = name.map_or_else(|| location.name().to_owned(), |name| location.beside(&name));
         let reading = tokio::task::spawn_blocking(move || {
             Ok::<_, std::io::Error>(toolgate_config::parse(&text, &origin, &Sources::of_process()?))
         });
@@ -198,6 +232,50 @@ impl Reloader {
         let mut settings = read.map_err(NotApplied::Faults)?;
         self.command_line.apply(&mut settings);
         Ok(self.live.differences(&settings))
+    }
+
+    /// Keeps what the gateway is started with, and tells if that is not what is at the URL.
+    fn begin(&self, remote: &Remote) {
+        if let Some(document) = remote.opened() {
+            remote.keep(&document);
+        }
+        match remote.standing() {
+            None => {}
+            Some(Standing::Unreachable(why)) => self.cannot_be_had(why),
+            Some(Standing::Faulty(why)) => {
+                tracing::warn!(%why, "the config has faults; the last good copy is used");
+                self.happens(Happening::ConfigRefused { why: why.clone() });
+                self.live.gateway().note_config(|status| status.fault = Some(why));
+            }
+        }
+    }
+
+    /// Whether the URL, if there is one and it is time to ask, has another text.
+    async fn is_another(&self) -> bool {
+        match &self.location {
+            Some(Location::Remote(remote)) if remote.is_due() => self.ask(remote).await == Ok(Heard::Other),
+            _ => false,
+        }
+    }
+
+    /// Asks the URL, and tells what is new about whether it can be had.
+    async fn ask(&self, remote: &Remote) -> Result<Heard, String> {
+        let asked = remote.ask().await;
+        match &asked.heard {
+            Ok(_) if asked.is_news => {
+                self.live.gateway().note_config(|status| status.unreachable = None);
+                tracing::info!(url = %remote.name().display(), "the config can be had again");
+            }
+            Err(why) if asked.is_news => self.cannot_be_had(format!("{why}; the config before stays in force")),
+            _ => {}
+        }
+        asked.heard
+    }
+
+    fn cannot_be_had(&self, why: String) {
+        tracing::warn!(%why, "the config cannot be had");
+        self.happens(Happening::ConfigRefused { why: why.clone() });
+        self.live.gateway().note_config(|status| status.unreachable = Some(why));
     }
 
     /// Tells what was applied.
@@ -238,7 +316,11 @@ impl Reloader {
 
     /// Every value that is in force, and who says so.
     pub(crate) fn in_force(&self) -> Vec<Value> {
-        in_force::values(self.file.as_deref(), &self.values(), &self.command_line)
+        in_force::values(self.name(), &self.values(), &self.command_line)
+    }
+
+    fn name(&self) -> Option<&Path> {
+        self.location.as_ref().map(Location::name)
     }
 
     fn values(&self) -> MutexGuard<'_, Vec<InForce>> {

@@ -51,19 +51,20 @@ mod takeover;
 pub use admin::{AdminListen, AdminSettings};
 pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
-pub use effective::InForce;
+pub use effective::{InForce, url_shown};
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};
-pub use load::{DEFAULT_FILE, EMBEDDED_FILE, embedded_in_full, load, load_in_full, parse};
+pub use load::{DEFAULT_FILE, EMBEDDED_FILE, embedded_in_full, load, load_in_full, parse, parse_fetched};
 pub use namespace::{
     ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,
 };
 pub use node::Place;
-pub use places::{CONFIG_VARIABLE, Found, find, home};
+pub use places::{CONFIG_TOKEN_VARIABLE, CONFIG_VARIABLE, Found, find, home, is_url};
 pub use search::{Findable, Presentation};
 pub use secret::Secret;
 pub use settings::{Origin, Pinned, SearchSettings, Settings, ToolFilter, Transport, UpstreamSettings};
 pub use sources::Sources;
+pub use syntax::{Format, MAX_BYTES};
 pub use takeover::{Candidate, Dollar, Takeover, Target, Verdict, take_over};
 
 #[cfg(test)]

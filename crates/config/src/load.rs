@@ -12,12 +12,13 @@ use crate::fault::{Faults, Report};
 use crate::file::{File, schema};
 use crate::fill::Filler;
 use crate::node::{Node, Spot, Value};
+use crate::places::is_url;
 use crate::resolve::{Context, resolve};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::shape::fit;
 use crate::sources::Sources;
-use crate::syntax;
+use crate::syntax::{self, Format};
 
 /// Every key with its default and a comment: the documentation of the config file.
 pub const DEFAULT_FILE: &str = include_str!("default.yaml");
@@ -55,10 +56,34 @@ pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Setting
     read(text, origin, sources).map(|(settings, _)| settings)
 }
 
+/// The settings of a text that was fetched, and every value that they are made of; `origin` is its URL as it may be shown,
+/// `named` what its server calls it, where that says anything. Its relative paths begin at the working folder.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_fetched(
+    bytes: &[u8],
+    origin: &Path,
+    named: Option<Format>,
+    sources: &Sources<'_>,
+) -> Result<(Settings, Vec<InForce>), Faults> {
+    let text = syntax::decode(origin, bytes)?;
+    read_as(&text, origin, named.unwrap_or_else(|| syntax::named(origin)), sources)
+}
+
 fn read(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<(Settings, Vec<InForce>), Faults> {
     let text = &*syntax::decode(origin, text.as_bytes())?;
+    read_as(text, origin, syntax::named(origin), sources)
+}
+
+fn read_as(
+    text: &str,
+    origin: &Path,
+    named: Format,
+    sources: &Sources<'_>,
+) -> Result<(Settings, Vec<InForce>), Faults> {
     let mut report = Report::default();
-    let (tree, format) = syntax::read(origin, text, &mut report)?;
+    let (tree, format) = syntax::read_as(origin, named, text, &mut report)?;
     let schema = schema();
     let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
     let base = base_folder(origin, sources);
@@ -116,6 +141,10 @@ pub(crate) fn variables(
 
 /// The folder that relative paths of a config file begin at.
 pub(crate) fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
+    // The folder of a URL is on another machine.
+    if is_url(origin) {
+        return sources.cwd.clone();
+    }
     let file = sources.cwd.join(origin);
     let folder = file.parent().unwrap_or(&sources.cwd);
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();

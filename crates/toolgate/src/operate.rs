@@ -94,7 +94,7 @@ struct Entry {
 
 /// Shows every value of the config.
 pub(crate) async fn config(options: args::Control) -> Outcome {
-    let gateway = Gateway::find(&options)?;
+    let gateway = Gateway::find(&options).await?;
     let (told, json): (Config, _) = gateway.get("/api/v1/config").await?;
     if options.json {
         println!("{}", String::from_utf8_lossy(&json));
@@ -111,7 +111,7 @@ pub(crate) async fn config(options: args::Control) -> Outcome {
 
 /// Lists the clients, or ends one's session.
 pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     if let Some(id) = &options.end {
         gateway.delete(&format!("/api/v1/sessions/{}", escaped(id))).await?;
         return Ok(ExitCode::SUCCESS);
@@ -142,7 +142,7 @@ pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
 
 /// Starts an upstream anew.
 pub(crate) async fn restart(options: args::Restart) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     let path = format!("/api/v1/upstreams/{}/restart", escaped(&options.upstream));
     let (upstream, json): (Upstream, _) = gateway.post(&path, String::new()).await?;
     if options.control.json {
@@ -155,7 +155,7 @@ pub(crate) async fn restart(options: args::Restart) -> Outcome {
 
 /// Lists the namespaces, or shows one.
 pub(crate) async fn namespaces(options: args::Ns) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     match options.what.unwrap_or(NsWhat::List) {
         NsWhat::List => {
             let (told, json): (Namespaces, _) = gateway.get("/api/v1/namespaces").await?;

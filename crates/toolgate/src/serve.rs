@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,11 @@ use tokio_util::task::AbortOnDropHandle;
 use toolgate_app::{Built, Gateway, Presented, StopSignals, UpstreamStatus, build, start, start_logging};
 use toolgate_protocol::Endpoint;
 
-use crate::Outcome;
 use crate::args;
 use crate::paste;
 use crate::screen::{Paint, is_live};
 use crate::settings::{self, Loaded};
+use crate::{Failure, Outcome};
 
 /// Upstreams that are not up by then are still starting in the table; the log says when they come up.
 const TABLE_WAIT: Duration = Duration::from_secs(5);
@@ -26,8 +27,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Serves over HTTP until SIGTERM or SIGINT.
 pub(crate) async fn serve(options: args::Serve) -> Outcome {
     let mut stop = StopSignals::listen()?;
-    let mut loaded = settings::load(options.config.as_deref())?;
-    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &options.listen)?);
+    let command_line = settings::command_line(&options.log, &options.view, &options.listen)?;
+    let Some(mut loaded) = load(&mut stop, options.config.as_deref()).await? else { return Ok(ExitCode::SUCCESS) };
+    let surroundings = loaded.under(command_line);
     start_logging(&loaded.settings.log);
     let paint = Paint::stdout();
     announce_config(&loaded, paint);
@@ -65,8 +67,9 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
 /// Serves one client over stdin and stdout until its input ends or a signal comes.
 pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let mut stop = StopSignals::listen()?;
-    let mut loaded = settings::load(options.config.as_deref())?;
-    let surroundings = loaded.under(settings::command_line(&options.log, &options.view, &[])?);
+    let command_line = settings::command_line(&options.log, &options.view, &[])?;
+    let Some(mut loaded) = load(&mut stop, options.config.as_deref()).await? else { return Ok(ExitCode::SUCCESS) };
+    let surroundings = loaded.under(command_line);
     start_logging(&loaded.settings.log);
     let built = build(&loaded.settings, &surroundings)?;
     let gateway = built.gateway.clone();
@@ -88,7 +91,15 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows the config file from now on, if there is one, for as long as what is returned lives.
+/// The config, unless a signal comes first: a URL may take its time.
+async fn load(stop: &mut StopSignals, config: Option<&Path>) -> Result<Option<Loaded>, Failure> {
+    tokio::select! {
+        loaded = settings::load(config) => loaded.map(Some),
+        _ = stop.requested() => Ok(None),
+    }
+}
+
+/// Follows the config from now on, if there is one, for as long as what is returned lives.
 fn follow(built: &Built) -> Option<AbortOnDropHandle<()>> {
     let reloader = built.reloader.clone();
     let following = async move { reloader.follow().await };
@@ -96,7 +107,7 @@ fn follow(built: &Built) -> Option<AbortOnDropHandle<()>> {
 }
 
 fn announce_config(loaded: &Loaded, paint: Paint) {
-    match &loaded.file {
+    match loaded.place() {
         Some(file) => say(&format!("{} {}\n", paint.dim("config"), file.display())),
         None => {
             say("No config file was found; the compiled-in servers are started instead. Looked for:\n");
@@ -107,6 +118,9 @@ fn announce_config(loaded: &Loaded, paint: Paint) {
                 "Begin one with `toolgate defaults > toolgate.yaml`, or name the config of a client: `toolgate serve --config FILE`.\n\n",
             );
         }
+    }
+    if let Some(standing) = loaded.standing() {
+        say(&format!("{} {standing}\n", paint.yellow("note")));
     }
     for note in &loaded.settings.notes {
         say(&format!("{} {note}\n", paint.yellow("note")));

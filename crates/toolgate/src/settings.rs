@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use toolgate_app::{CommandLine, Files, Reading, Source, Surroundings};
+use toolgate_app::{CommandLine, Files, Location, NotOpened, Reading, Source, Standing, Surroundings};
 use toolgate_config::{Found, InForce, LogFormat, LogLevel, Presentation, Settings, Sources};
 
 use crate::Failure;
@@ -13,8 +13,10 @@ use crate::screen::Paint;
 /// A config, and where it is from.
 pub(crate) struct Loaded {
     pub(crate) settings: Settings,
-    /// The file; absent when the compiled-in default runs.
-    pub(crate) file: Option<PathBuf>,
+    /// Its file or URL; absent when the compiled-in default runs.
+    pub(crate) location: Option<Location>,
+    /// The same, as it was named. A URL may have credentials in it.
+    pub(crate) named: Option<PathBuf>,
     /// Where a file was looked for in vain.
     pub(crate) looked_at: Vec<PathBuf>,
     /// All files that it was read from.
@@ -23,36 +25,76 @@ pub(crate) struct Loaded {
     pub(crate) values: Vec<InForce>,
 }
 
-/// The config file that is meant: `named`, or the one that is found.
-pub(crate) fn file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    let sources = Sources::of_process()?;
-    let find = || toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file).file;
-    Ok(named.map(Path::to_owned).or_else(find))
+/// The config that is meant: `named`, or the one that is found. A file or a URL.
+pub(crate) fn named(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    Ok(found(named)?.file)
 }
 
-/// Loads `named`, or the config that is found, or the compiled-in default. Faults are shown here.
-pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
+fn found(named: Option<&Path>) -> Result<Found, Failure> {
     let sources = Sources::of_process()?;
-    let found = match named {
+    Ok(match named {
         Some(file) => Found { looked_at: Vec::new(), file: Some(file.to_owned()) },
         None => toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file),
-    };
-    let Some(file) = found.file else {
-        let (settings, values) = toolgate_config::embedded_in_full();
-        return Ok(Loaded { settings, file: None, looked_at: found.looked_at, files: Files::default(), values });
-    };
-    let reading = Reading::of(&file)?;
-    match reading.settings {
-        Ok(settings) => {
-            let (files, values) = (reading.files, reading.values);
-            Ok(Loaded { settings, file: Some(file), looked_at: Vec::new(), files, values })
-        }
-        Err(faults) => {
-            let paint = Paint::stderr();
-            eprint!("{}", paint.faults(&faults));
-            Err(Failure::Config)
-        }
+    })
+}
+
+/// Where a config is that was named so.
+pub(crate) fn location(named: &Path) -> Result<Location, Failure> {
+    Location::of(named, surroundings().state.as_deref()).map_err(|why| {
+        eprintln!("toolgate: {why}");
+        Failure::Config
+    })
+}
+
+/// Loads `named`, or the config that is found, or the compiled-in default, to run a gateway with it. Faults are shown here.
+pub(crate) async fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.open().await).await
+}
+
+/// The same for a command that runs no gateway of its own; that a copy stands in for a URL is told here.
+pub(crate) async fn load_aloud(named: Option<&Path>) -> Result<Loaded, Failure> {
+    let loaded = load(named).await?;
+    if let Some(standing) = loaded.standing() {
+        eprintln!("{} {standing}", Paint::stderr().yellow("note"));
     }
+    Ok(loaded)
+}
+
+/// The same as it is there now, even if a gateway would be started with a copy of what was there before.
+pub(crate) async fn load_fresh(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.fresh().await).await
+}
+
+/// The same as a gateway that runs here most likely has it.
+pub(crate) async fn load_in_force(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.in_force().await).await
+}
+
+async fn load_by(
+    named: Option<&Path>,
+    read: impl AsyncFnOnce(&Location) -> Result<Reading, NotOpened>,
+) -> Result<Loaded, Failure> {
+    let Found { looked_at, file } = found(named)?;
+    let Some(file) = file else {
+        let (settings, values) = toolgate_config::embedded_in_full();
+        return Ok(Loaded { settings, location: None, named: None, looked_at, files: Files::default(), values });
+    };
+    let location = location(&file)?;
+    let (faults, aside) = match read(&location).await {
+        Ok(Reading { settings: Ok(settings), files, values, .. }) => {
+            let (location, named, looked_at) = (Some(location), Some(file), Vec::new());
+            return Ok(Loaded { settings, location, named, looked_at, files, values });
+        }
+        Ok(Reading { settings: Err(faults), .. }) => (faults, None),
+        Err(NotOpened::Faults { faults, aside }) => (faults, aside),
+        Err(NotOpened::Here(error)) => return Err(error.into()),
+        Err(NotOpened::Unreachable(why)) => return Err(Failure::Unavailable(anyhow::anyhow!("{why}"))),
+    };
+    eprint!("{}", Paint::stderr().faults(&faults));
+    if let Some(aside) = aside {
+        eprintln!("{aside}");
+    }
+    Err(Failure::Config)
 }
 
 /// What the command line says in the place of the config.
@@ -107,8 +149,21 @@ impl Loaded {
     /// Puts the command line in the place of the config, and says where both are from.
     pub(crate) fn under(&mut self, command_line: CommandLine) -> Surroundings {
         command_line.apply(&mut self.settings);
-        let source =
-            Source { file: self.file.clone(), files: self.files.clone(), values: self.values.clone(), command_line };
+        let (location, files, values) = (self.location.clone(), self.files.clone(), self.values.clone());
+        let source = Source { location, files, values, command_line };
         Surroundings { source, ..surroundings() }
+    }
+
+    /// Why it is the copy of an earlier start, if it is.
+    pub(crate) fn standing(&self) -> Option<String> {
+        let Some(Location::Remote(remote)) = &self.location else { return None };
+        Some(match remote.standing()? {
+            Standing::Unreachable(why) | Standing::Faulty(why) => why,
+        })
+    }
+
+    /// Where it is, as it may be shown.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        self.location.as_ref().map(Location::name)
     }
 }
