@@ -134,6 +134,12 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::CONFLICT, "no-config-file", "There is no config file", detail)
             }
             Refusal::Unreadable(why) => Self::internal(why),
+            Refusal::Unreachable(why) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "config-unreachable",
+                "The config cannot be had; nothing changed",
+                why,
+            ),
             Refusal::Unusable(why) => unusable(why),
             Refusal::Faults(faults) => {
                 let lines: Vec<String> =

@@ -154,7 +154,8 @@ fn told(read: Result<Vec<toolgate_config::Difference>, NotApplied>) -> Result<Ve
     match read {
         Ok(differences) => Ok(differences.into_iter().map(difference).collect()),
         Err(NotApplied::NoFile) => Err(Refusal::NoFile),
-        Err(NotApplied::Unreadable(why) | NotApplied::Unreachable(why)) => Err(Refusal::Unreadable(why)),
+        Err(NotApplied::Unreadable(why)) => Err(Refusal::Unreadable(why)),
+        Err(NotApplied::Unreachable(why)) => Err(Refusal::Unreachable(why)),
         Err(NotApplied::Unusable(error)) => Err(Refusal::Unusable(error.to_string())),
         Err(NotApplied::Faults(faults)) => Err(Refusal::Faults(faults.iter().map(fault).collect())),
     }

@@ -187,7 +187,8 @@ impl Reloader {
     async fn take_over(&self) -> Result<Vec<Difference>, NotApplied> {
         let location = self.location.clone().ok_or(NotApplied::NoFile)?;
         let _one = self.one.lock().await;
-        let (read, file) = (location.clone(), location.name());
+        let (read, name) = (location.clone(), location.name().to_owned());
+        let file = &*name;
         let unreadable = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "the config could not be read again");
             NotApplied::Unreadable(error.to_string())
@@ -204,10 +205,6 @@ impl Reloader {
                 let applied = self.live.apply(settings).map_err(NotApplied::from);
                 if applied.is_ok() {
                     *self.values() = reading.values;
-                    if let (Location::Remote(remote), Some(document)) = (location.clone(), reading.document) {
-                        // Whether it could be kept is told in there.
-                        let _ = tokio::task::spawn_blocking(move || remote.keep(&document)).await;
-                    }
                 }
                 applied
             }
@@ -216,6 +213,10 @@ impl Reloader {
         match &applied {
             Ok(differences) => self.note(file, differences),
             Err(why) => self.refuse(file, why.to_string()),
+        }
+        if let (Ok(_), Location::Remote(remote), Some(document)) = (&applied, location, reading.document) {
+            // Whether it could be kept is told in there.
+            let _ = tokio::task::spawn_blocking(move || remote.keep(&document)).await;
         }
         applied
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HOST,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, USER_AGENT,
 };
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
@@ -117,9 +117,12 @@ impl From<Failure> for Unfetched {
 // === impl Version ===
 
 impl Version {
-    fn of(response: &Response<PooledBody>) -> Option<Self> {
+    /// A time counts only where it had passed when the answer was written: what changed within that very second would have the
+    /// same, and never be seen (RFC 9110, section 8.8.2.2).
+    fn of<B>(response: &Response<B>) -> Option<Self> {
         let text = |name: HeaderName| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
-        text(ETAG).map(Self::Tag).or_else(|| text(LAST_MODIFIED).map(Self::Of))
+        let time = || text(LAST_MODIFIED).filter(|time| text(DATE).is_some_and(|now| now != *time));
+        text(ETAG).map(Self::Tag).or_else(|| time().map(Self::Of))
     }
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
@@ -259,6 +262,24 @@ mod tests {
             ("https://b c/", None),
         ] {
             assert_eq!(joined(&base, location).map(|uri| uri.to_string()).as_deref(), expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_time_tells_versions_apart_once_it_has_passed() {
+        let (then, now) = ("Sat, 21 Nov 2026 12:43:25 GMT", "Sat, 21 Nov 2026 12:43:26 GMT");
+        for (headers, expected) in [
+            (vec![(ETAG, "\"1\""), (LAST_MODIFIED, then), (DATE, now)], Some(Version::Tag("\"1\"".into()))),
+            (vec![(LAST_MODIFIED, then), (DATE, now)], Some(Version::Of(then.into()))),
+            (vec![(LAST_MODIFIED, now), (DATE, now)], None),
+            (vec![(LAST_MODIFIED, then)], None),
+            (vec![(DATE, now)], None),
+        ] {
+            let mut response = Response::new(());
+            for (name, value) in headers {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(Version::of(&response), expected);
         }
     }
 
