@@ -21,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   toolgate                                        serve with the config found, or the compiled-in servers
   toolgate serve --config ~/.cursor/mcp.json      serve the servers that Cursor has
+  toolgate serve --config https://…/toolgate.yaml  serve a config at a URL, and follow it
   toolgate stdio                                  be the MCP server of one client, over stdin and stdout
   toolgate tools                                  what a running gateway offers
   toolgate search 'time in another city'          what a model would find
@@ -60,9 +61,9 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Undo `connect`: the application's file is what it was.
     Disconnect(Disconnect),
-    /// Show what a config file would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
+    /// Show what a config would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
     Diff(Diff),
-    /// Have a running gateway read its config file again, and show what that changed.
+    /// Have a running gateway read its config again, and show what that changed.
     Reload(Control),
     /// Show every value of a running gateway's config, and where it is from.
     Config(Control),
@@ -100,7 +101,7 @@ impl Default for Command {
 /// Which config.
 #[derive(clap::Args, Default)]
 pub(crate) struct Config {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The same, without a flag.
@@ -122,7 +123,7 @@ pub(crate) struct Log {
 /// `serve`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Serve {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Listen here instead of where the config says; port 0 takes a free port.
@@ -145,7 +146,7 @@ pub(crate) struct View {
 /// `stdio`.
 #[derive(clap::Args)]
 pub(crate) struct Stdio {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Serve this namespace of the config.
@@ -188,7 +189,7 @@ pub(crate) struct Control {
     /// The address of its control API. Default: the gateway that runs on this machine.
     #[arg(short, long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
-    /// The config file that it runs with, where several run on this machine.
+    /// The config file or URL that it runs with, where several run on this machine.
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// As JSON.
@@ -199,7 +200,7 @@ pub(crate) struct Control {
 /// `diff`.
 #[derive(clap::Args)]
 pub(crate) struct Diff {
-    /// The config file. Default: the one that is found.
+    /// The config, a file or a URL. Default: the one that is found.
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
