@@ -18,7 +18,7 @@ use crate::build::BuildError;
 use crate::command_line::CommandLine;
 use crate::in_force::{self, Value};
 use crate::live::Live;
-use crate::remote::{Document, Heard, Location, Remote, Standing};
+use crate::remote::{Document, Location, Remote, Standing};
 use crate::signals::ReloadSignal;
 
 /// Between two looks.
@@ -199,6 +199,9 @@ impl Reloader {
             Err(error) => return Err(unreadable(&error)),
         };
         *self.files() = reading.files;
+        if let (Location::Remote(remote), Some(document)) = (&location, &reading.document) {
+            remote.take(document);
+        }
         let applied = match reading.settings {
             Ok(mut settings) => {
                 self.command_line.apply(&mut settings);
@@ -251,18 +254,20 @@ impl Reloader {
         }
     }
 
-    /// Whether the URL, if there is one and it is time to ask, has another text.
+    /// Whether the URL, if there is one, has another text; asks it when it is time to.
     async fn is_another(&self) -> bool {
-        match &self.location {
-            Some(Location::Remote(remote)) if remote.is_due() => self.ask(remote).await == Ok(Heard::Other),
-            _ => false,
+        let Some(Location::Remote(remote)) = &self.location else { return false };
+        if remote.is_due() {
+            // What is to be told of it is told in there.
+            let _ = self.ask(remote).await;
         }
+        remote.has_another()
     }
 
     /// Asks the URL, and tells what is new about whether it can be had.
-    async fn ask(&self, remote: &Remote) -> Result<Heard, String> {
+    async fn ask(&self, remote: &Remote) -> Result<(), String> {
         let asked = remote.ask().await;
-        match &asked.heard {
+        match &asked.had {
             Ok(_) if asked.is_news => {
                 self.live.gateway().note_config(|status| status.unreachable = None);
                 tracing::info!(url = %remote.name().display(), "the config can be had again");
@@ -270,7 +275,7 @@ impl Reloader {
             Err(why) if asked.is_news => self.cannot_be_had(format!("{why}; the config before stays in force")),
             _ => {}
         }
-        asked.heard
+        asked.had
     }
 
     fn cannot_be_had(&self, why: String) {

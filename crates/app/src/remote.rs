@@ -58,6 +58,8 @@ struct Known {
     last: Option<Arc<Document>>,
     /// What the gateway was started with.
     opened: Option<Arc<Document>>,
+    /// What the gateway has last taken over, or refused. Who asked may have gone before that.
+    taken: Option<Arc<Document>>,
     /// What is in the copy.
     kept: Option<Arc<Document>>,
     due: Instant,
@@ -80,18 +82,9 @@ pub enum Standing {
 /// What asking came to.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) heard: Result<Heard, String>,
+    pub(crate) had: Result<(), String>,
     /// Whether it is another thing than the last time: it cannot be had for another reason, or can be had again.
     pub(crate) is_news: bool,
-}
-
-/// What is there now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// What was there before.
-    Same,
-    /// Another text.
-    Other,
 }
 
 /// Why there is no config to begin with.
@@ -201,7 +194,7 @@ impl Location {
                 Ok((text, name.unwrap_or("toolgate.yaml").to_owned()))
             }
             Self::Remote(remote) => {
-                remote.ask().await.heard?;
+                remote.ask().await.had?;
                 let text = remote.known().last.as_ref().map(|document| document.text.clone()).unwrap_or_default();
                 Ok((text, last(remote.address.uri.path()).unwrap_or_else(|| "toolgate.yaml".to_owned())))
             }
@@ -261,6 +254,7 @@ impl Remote {
         let known = Known {
             last: None,
             opened: None,
+            taken: None,
             kept: None,
             due: Instant::now(),
             failures: 0,
@@ -287,6 +281,20 @@ impl Remote {
         self.known().due <= Instant::now()
     }
 
+    /// Whether there is another text than what the gateway has last read.
+    pub(crate) fn has_another(&self) -> bool {
+        let known = self.known();
+        match (&known.last, &known.taken) {
+            (Some(last), Some(taken)) => !Arc::ptr_eq(last, taken) && last.text != taken.text,
+            (last, taken) => last.is_some() != taken.is_some(),
+        }
+    }
+
+    /// Notes that the gateway has read this one.
+    pub(crate) fn take(&self, document: &Arc<Document>) {
+        self.known().taken = Some(document.clone());
+    }
+
     /// Asks what is there.
     pub(crate) async fn ask(&self) -> Asked {
         let _one = self.one.lock().await;
@@ -305,18 +313,16 @@ impl Remote {
         known.due = Instant::now() + pace.pause(known.failures.max(1));
         match fetched {
             Ok(new) => {
-                let is_same = |new: &Document| before.as_ref().is_some_and(|before| before.text == new.text);
-                let heard = if new.as_ref().is_none_or(is_same) { Heard::Same } else { Heard::Other };
                 if let Some(new) = new {
                     known.last = Some(Arc::new(new));
                 }
-                Asked { heard: Ok(heard), is_news: known.told.take().is_some() }
+                Asked { had: Ok(()), is_news: known.told.take().is_some() }
             }
             Err(error) => {
                 let why = self.why(&error);
                 let is_news = known.told.as_ref() != Some(&why);
                 known.told = Some(why.clone());
-                Asked { heard: Err(why), is_news }
+                Asked { had: Err(why), is_news }
             }
         }
     }
@@ -328,7 +334,7 @@ impl Remote {
             Unfetched::Status(401 | 403) => {
                 format!("; give a token in {CONFIG_TOKEN_VARIABLE}, or the URL as https://user:password@…")
             }
-            Unfetched::Unreachable(why) if why.contains("certificate") => {
+            Unfetched::Unreachable(why) if why.contains("UnknownIssuer") => {
                 "; an authority of your own has to be in the system's store, or in the file that SSL_CERT_FILE names"
                     .into()
             }
@@ -347,7 +353,7 @@ impl Remote {
     }
 
     async fn fresh(&self) -> Result<Reading, NotOpened> {
-        self.ask().await.heard.map_err(NotOpened::Unreachable)?;
+        self.ask().await.had.map_err(NotOpened::Unreachable)?;
         let last = self.known().last.clone();
         Ok(self.read(&last.ok_or(std::io::Error::from(std::io::ErrorKind::NotFound))?)?)
     }
@@ -355,7 +361,9 @@ impl Remote {
     async fn open(&self) -> Result<Reading, NotOpened> {
         let fresh = match self.fresh().await {
             Ok(fresh) if fresh.settings.is_ok() => {
-                self.known().opened.clone_from(&fresh.document);
+                let mut known = self.known();
+                known.opened.clone_from(&fresh.document);
+                known.taken.clone_from(&fresh.document);
                 return Ok(fresh);
             }
             Ok(fresh) => Ok(fresh),
@@ -401,9 +409,11 @@ impl Remote {
         known.standing = Some(match fresh {
             Err(why) => {
                 known.last.clone_from(&copy.document);
+                known.taken.clone_from(&copy.document);
                 Standing::Unreachable(format!("{why}; the copy of {of} is used until it can be had"))
             }
             Ok(fresh) => {
+                known.taken.clone_from(&fresh.document);
                 copy.files.extend(fresh.files);
                 let faults = fresh.settings.err().map(|faults| faults.to_string()).unwrap_or_default();
                 Standing::Faulty(format!("{faults}\nthe copy of {of} is used until this is put right"))
@@ -478,4 +488,30 @@ fn time(at: SystemTime) -> String {
         .ok()
         .and_then(|at| at.round(jiff::Unit::Second).ok())
         .map_or_else(|| "an unknown time".to_owned(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_had_is_asked_for_less_and_less_often() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", nobody.local_addr().unwrap());
+        drop(nobody);
+        let seconds = Duration::from_secs;
+        let pace = Pace { poll: seconds(30), most: seconds(300), patience: seconds(5) };
+        let remote = Remote::new(&url, None, None, pace).unwrap();
+        assert!(remote.is_due());
+        for (at, full) in [30, 60, 120, 240, 300, 300].into_iter().enumerate() {
+            let before = Instant::now();
+            let asked = remote.ask().await;
+            // Told once.
+            assert!(asked.had.is_err() && asked.is_news == (at == 0));
+            let pause = remote.known().due - before;
+            assert!(pause >= seconds(full) * 3 / 4 && pause < seconds(full + 20), "{full}: {pause:?}");
+            assert!(!remote.is_due() && !remote.has_another());
+        }
+    }
 }

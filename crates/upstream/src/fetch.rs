@@ -96,7 +96,7 @@ pub enum Unfetched {
 
 fn hint(status: u16) -> &'static str {
     match status {
-        401 | 403 => ": it wants other credentials",
+        401 | 403 => ": it wants credentials that it was not given",
         404 | 410 => ": there is nothing at this path",
         429 => ": it is asked too often",
         _ => "",

@@ -40,6 +40,11 @@ impl Address {
         let uri: Uri = format!("{scheme}://{host}{}{path}", if path.starts_with('/') { "" } else { "/" })
             .parse()
             .map_err(|error| format!("{shown} cannot be read as a URL: {error}"))?;
+        // What is no number is not seen to be wrong above, and would be no port at all.
+        let after_host = host.rsplit_once(']').map_or(host, |(_, after)| after);
+        if uri.host().is_none_or(str::is_empty) || (after_host.contains(':') && uri.port_u16().is_none()) {
+            return Err(format!("{shown} cannot be read as a URL: it names no host, or a port that is none"));
+        }
         let is_known = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => is_here(&uri),
@@ -118,7 +123,15 @@ mod tests {
         {
             assert!(read(url).unwrap_err().contains("over https only"), "{url}");
         }
-        for url in ["https://", "https:///x", "https://a b/", "https://a:port/"] {
+        for url in [
+            "https://",
+            "https:///x",
+            "https://a b/",
+            "https://a:port/",
+            "https://a:/",
+            "https://[::1]:x/",
+            "https://a:70000/",
+        ] {
             assert!(read(url).unwrap_err().contains("cannot be read as a URL"), "{url}");
         }
         // What looks like the host to a person is the user here.

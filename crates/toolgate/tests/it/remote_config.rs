@@ -66,6 +66,7 @@ impl Site {
 struct Fleet {
     running: Running,
     following: AbortOnDropHandle<()>,
+    location: Location,
     state: Arc<TempDir>,
 }
 
@@ -86,13 +87,17 @@ impl Fleet {
         let location = location(url, state, pace);
         let reading = location.open().await?;
         let settings = reading.settings.unwrap();
-        let source =
-            Source { location: Some(location), files: reading.files, values: reading.values, ..Source::default() };
+        let source = Source {
+            location: Some(location.clone()),
+            files: reading.files,
+            values: reading.values,
+            ..Source::default()
+        };
         let built = toolgate_app::build(&settings, &Surroundings { source, ..Surroundings::default() }).unwrap();
         let reloader = built.reloader.clone();
         let following = AbortOnDropHandle::new(tokio::spawn(async move { reloader.follow().await }));
         let running = toolgate_app::start(built, &settings).await.unwrap();
-        Ok(Self { running, following, state: state.clone() })
+        Ok(Self { running, following, location, state: state.clone() })
     }
 
     async fn start(url: &str, state: &Arc<TempDir>) -> Self {
@@ -196,6 +201,18 @@ async fn a_reload_asks_at_once() {
     site.api.stop().await;
     let refused = fleet.operator().ask(http::Method::POST, "/config/reload", Value::Null).await;
     assert!(refused.problem(502).1.contains("cannot be had: Connection refused"));
+}
+
+/// Whoever asks for a reload and goes away while the URL is asked leaves a text behind that is known and not applied.
+#[tokio::test]
+async fn what_was_fetched_for_somebody_who_left_is_applied_all_the_same() {
+    let (upstream, state) = (echo().await, folder());
+    let site = Site::of(config("one", &upstream, &state)).await;
+    let fleet = Fleet::open(&site.url(), &state, SLOW).await.unwrap();
+    site.says(config("two", &upstream, &state));
+    fleet.location.text().await.unwrap();
+    fleet.offers(&["two__echo"]).await;
+    assert_eq!(site.api.heard().len(), 2);
 }
 
 #[tokio::test]
