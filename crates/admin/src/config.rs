@@ -34,7 +34,7 @@ const MAX_NAME: usize = 200;
 /// The config that is in force, value by value.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Effective {
-    /// The file that it is from; none where the compiled-in default runs.
+    /// The file or URL that it is from, credentials masked; none where the compiled-in default runs.
     file: Option<String>,
     /// Every value that is given or has a default, secrets masked.
     values: Vec<Setting>,

@@ -103,6 +103,8 @@ pub enum Refusal {
     NoFile,
     /// The file cannot be read.
     Unreadable(String),
+    /// It is at a URL, which cannot be had.
+    Unreachable(String),
     /// It has faults.
     Faults(Vec<Fault>),
     /// It was read, and cannot be put to use.

@@ -157,6 +157,12 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "store-full", "There is no room to keep it", why)
             }
             Refusal::TooLarge(why) => Self::too_large(why),
+            Refusal::Unreachable(why) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "config-unreachable",
+                "The config cannot be had; nothing changed",
+                why,
+            ),
             Refusal::Unusable(why) => unusable(why),
             Refusal::Faults(faults) => {
                 let line = |fault: &Fault| match &fault.key {

@@ -29,12 +29,14 @@ pub(crate) struct Status {
 /// The config that is in force.
 #[derive(Serialize, ToSchema)]
 struct ConfigStatus {
-    /// The file it is from; none where the compiled-in default runs.
+    /// The file or URL it is from, credentials masked; none where the compiled-in default runs.
     file: Option<String>,
     /// How often another one was put in its place since the start.
     applied: u64,
     /// Why the file as it is now is not in force, if it is not.
     fault: Option<String>,
+    /// Why its URL cannot be had at the moment, if that is so, and what is in force meanwhile.
+    unreachable: Option<String>,
     /// What of it takes effect at the next start only.
     needs_restart: Vec<String>,
     /// What is set over this API and is not in force, each with the reason.
@@ -77,6 +79,7 @@ pub(crate) async fn status(State(admin): State<Arc<Admin>>) -> Json<Status> {
             file: config.file.map(|file| file.display().to_string()),
             applied: config.applied,
             fault: config.fault,
+            unreachable: config.unreachable,
             needs_restart: config.needs_restart,
             left_out: config.left_out,
             store_fault: config.store_fault,

@@ -12,6 +12,7 @@ use toolgate_transport::Edge;
 
 use crate::build::Built;
 use crate::notice::{Notice, Posted};
+use crate::remote::whole_name;
 use crate::run::bind;
 use crate::steering::Steering;
 use crate::token;
@@ -103,13 +104,12 @@ fn without(error: &io::Error) -> Option<TcpListener> {
 
 /// Where commands look: in the usual folder, and in the one that the config names.
 fn post(built: &Built, address: SocketAddr, mcp: &[SocketAddr]) -> Vec<Notice> {
-    let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
     let posted = Posted {
         pid: std::process::id(),
-        state: built.state.clone().map(absolute),
+        state: built.state.as_deref().map(whole_name),
         control: address,
         mcp: mcp.first().copied(),
-        config: built.gateway.config().file.map(absolute),
+        config: built.gateway.config().file.as_deref().map(whole_name),
     };
     let usual = built.usual_state.iter().filter(|usual| Some(*usual) != built.state.as_ref());
     let notice = |folder: &PathBuf| match Notice::post(folder, &posted) {

@@ -11,6 +11,7 @@ use toolgate_config::{Amendment, Item, Settings, StoreSettings};
 use toolgate_store::{Address, Change, Error, Expected, Records, Store};
 
 use crate::build::BuildError;
+use crate::remote::whole_name;
 
 /// What is set over the control API, and where it is kept.
 #[derive(Debug, Default)]
@@ -51,14 +52,15 @@ pub(crate) enum NotKept {
 
 impl Ledger {
     /// The ledger of the gateway that `settings` describe, read once if it is there. `usual` is the folder for what outlives a
-    /// restart unless the settings name one, `file` the config file: in one folder, each has a store of its own.
+    /// restart unless the settings name one, `config` the config's file or URL: in one folder, each has a store of
+    /// its own.
     ///
     /// A store that cannot be read is told of in the log, and looked at again by [`Ledger::look`].
     ///
     /// # Errors
     /// The settings name a store that cannot be one.
-    pub async fn open(settings: &Settings, usual: Option<&Path>, file: Option<&Path>) -> Result<Self, BuildError> {
-        let address = address(settings, usual, file).map_err(BuildError::Store)?;
+    pub async fn open(settings: &Settings, usual: Option<&Path>, config: Option<&Path>) -> Result<Self, BuildError> {
+        let address = address(settings, usual, config).map_err(BuildError::Store)?;
         let ledger = Self { address, ..Self::default() };
         if let Err(error) = ledger.look().await {
             tracing::warn!(%error, "what was set over the control API is not known yet; the config file alone is in force");
@@ -174,23 +176,22 @@ impl Ledger {
 }
 
 /// Where what is set is kept.
-fn address(settings: &Settings, usual: Option<&Path>, file: Option<&Path>) -> Result<Option<Address>, String> {
+fn address(settings: &Settings, usual: Option<&Path>, config: Option<&Path>) -> Result<Option<Address>, String> {
     match &settings.store {
         StoreSettings::Off => Ok(None),
         StoreSettings::Sqlite(file) => Ok(Some(Address::Sqlite(file.clone()))),
         StoreSettings::Postgres(url) => Address::parse(url.reveal()).map(Some),
         StoreSettings::Usual => {
             let state = settings.state_dir.as_deref().or(usual);
-            Ok(state.map(|state| Address::Sqlite(usual_file(state, file))))
+            Ok(state.map(|state| Address::Sqlite(usual_file(state, config))))
         }
     }
 }
 
-/// Several gateways have one state folder, each with a config file of its own.
+/// Several gateways have one state folder, each with a config of its own.
 fn usual_file(state: &Path, config: Option<&Path>) -> PathBuf {
-    let config = config.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-    let name = config.map_or(String::new(), |file| file.to_string_lossy().into_owned());
-    let hash = Sha256::digest(name.as_bytes());
+    let name = config.map(whole_name).unwrap_or_default();
+    let hash = Sha256::digest(name.to_string_lossy().as_bytes());
     let digits: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     state.join("set").join(format!("{digits}.db"))
 }

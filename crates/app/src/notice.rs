@@ -27,7 +27,7 @@ pub struct Posted {
     pub control: SocketAddr,
     /// Where it serves MCP.
     pub mcp: Option<SocketAddr>,
-    /// The config file that it runs with.
+    /// The config that it runs with: an absolute path, or a URL without what lets somebody in.
     pub config: Option<PathBuf>,
 }
 

@@ -19,6 +19,7 @@ use crate::command_line::CommandLine;
 use crate::in_force::{self, Value};
 use crate::ledger::Ledger;
 use crate::live::Live;
+use crate::remote::{Document, Location, Remote, Standing};
 use crate::signals::ReloadSignal;
 
 /// Between two looks.
@@ -34,6 +35,8 @@ pub struct Reading {
     pub said: Result<(Settings, Said), Faults>,
     /// The files that it was read from.
     pub files: Files,
+    /// What was fetched, where it is from a URL.
+    pub(crate) document: Option<Arc<Document>>,
 }
 
 /// What a config says, beside the settings that it comes to.
@@ -59,8 +62,8 @@ type Stamp = (SystemTime, u64);
 /// Where a config is from, and what stands above it.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
-    /// The file; none where the compiled-in default runs.
-    pub file: Option<PathBuf>,
+    /// Its file or URL; none where the compiled-in default runs.
+    pub location: Option<Location>,
     /// All files that it was read from.
     pub files: Files,
     /// What it says.
@@ -74,7 +77,7 @@ pub struct Source {
 /// Reads the config of a running gateway again.
 pub struct Reloader {
     live: Arc<Live>,
-    file: Option<PathBuf>,
+    location: Option<Location>,
     ledger: Arc<Ledger>,
     command_line: CommandLine,
     files: Mutex<Files>,
@@ -93,6 +96,9 @@ pub enum NotApplied {
     /// It could not be read.
     #[error("the config could not be read again: {0}")]
     Unreadable(String),
+    /// Its URL cannot be had.
+    #[error("{0}")]
+    Unreachable(String),
     /// It was read, and has faults.
     #[error("{0}")]
     Faults(Faults),
@@ -137,7 +143,7 @@ impl Reading {
             Ok((settings, Said { text, values, written, left_out }))
         });
         drop(sources);
-        Ok(Self { said, files: Files(files.into_inner()) })
+        Ok(Self { said, files: Files(files.into_inner()), document: None })
     }
 }
 
@@ -178,16 +184,21 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 impl Reloader {
     pub(crate) fn new(live: Arc<Live>, source: Source) -> Arc<Self> {
-        let Source { file, files, said, ledger, command_line } = source;
+        let Source { location, files, said, ledger, command_line } = source;
         live.gateway().note_config(|status| {
-            status.file.clone_from(&file);
+            status.file = location.as_ref().map(|location| location.name().to_owned());
             status.left_out = said.left_out();
         });
         let (files, said) = (Mutex::new(files), Mutex::new(said));
-        Arc::new(Self { live, file, ledger, command_line, files, said, one: tokio::sync::Mutex::default() })
+        let one = tokio::sync::Mutex::default();
+        let reloader = Self { live, location, ledger, command_line, files, said, one };
+        if let Some(Location::Remote(remote)) = &reloader.location {
+            reloader.begin(remote);
+        }
+        Arc::new(reloader)
     }
 
-    /// Follows the file and what is set over the control API for as long as it is polled. Never ends by itself.
+    /// Follows the file or URL and what is set over the control API for as long as it is polled. Never ends by itself.
     pub async fn follow(&self) {
         tokio::join!(self.follow_file(), self.follow_ledger());
     }
@@ -199,9 +210,11 @@ impl Reloader {
                 () = asked.requested() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
-            if self.file.is_some() && (was_asked || self.files().have_changed()) {
-                // What comes of it is in the log and the status.
+            // What comes of it is in the log and the status.
+            if was_asked {
                 let _ = self.reload().await;
+            } else if self.files().have_changed() || self.is_another().await {
+                let _ = self.take_over().await;
             }
         }
     }
@@ -234,16 +247,85 @@ impl Reloader {
         }
     }
 
-    /// Reads the file and applies it.
+    /// Reads the file, or asks the URL, and applies it.
     pub(crate) async fn reload(&self) -> Result<Vec<Difference>, NotApplied> {
-        let file = self.file.clone().ok_or(NotApplied::NoFile)?;
+        match &self.location {
+            None => return Err(NotApplied::NoFile),
+            Some(Location::Remote(remote)) => self.ask(remote).await.map_err(NotApplied::Unreachable)?,
+            Some(Location::File(_)) => {}
+        }
+        self.take_over().await
+    }
+
+    /// Reads what is there and applies it.
+    async fn take_over(&self) -> Result<Vec<Difference>, NotApplied> {
+        // A file that something set over the control API draws on may change without there being a config file.
+        let Some(location) = self.location.clone() else { return self.amended().await };
         let _one = self.one.lock().await;
-        let (named, amendments) = (file.clone(), self.ledger.amendments());
-        let reading = read(move || Reading::of_file(&named, &amendments)).await.inspect_err(|error| {
+        let (there, amendments) = (location.clone(), self.ledger.amendments());
+        let reading = read(move || there.read(&amendments)).await.inspect_err(|error| {
             tracing::error!(%error, "the config could not be read again");
         })?;
         *self.files() = reading.files;
-        self.take(reading.said)
+        let fetched = match (location, reading.document) {
+            (Location::Remote(remote), Some(document)) => Some((remote, document)),
+            _ => None,
+        };
+        if let Some((remote, document)) = &fetched {
+            remote.take(document);
+        }
+        let applied = self.take(reading.said);
+        if let (Ok(_), Some((remote, document))) = (&applied, fetched) {
+            // Whether it could be kept is told in there.
+            let _ = tokio::task::spawn_blocking(move || remote.keep(&document)).await;
+        }
+        applied
+    }
+
+    /// Keeps what the gateway is started with, and tells if that is not what is at the URL.
+    fn begin(&self, remote: &Remote) {
+        if let Some(document) = remote.opened() {
+            remote.keep(&document);
+        }
+        match remote.standing() {
+            None => {}
+            Some(Standing::Unreachable(why)) => self.cannot_be_had(why),
+            Some(Standing::Faulty(why)) => {
+                tracing::warn!(%why, "the config has faults; the last good copy is used");
+                self.happens(Happening::ConfigRefused { why: why.clone() });
+                self.live.gateway().note_config(|status| status.fault = Some(why));
+            }
+        }
+    }
+
+    /// Whether the URL, if there is one, has another text; asks it when it is time to.
+    async fn is_another(&self) -> bool {
+        let Some(Location::Remote(remote)) = &self.location else { return false };
+        if remote.is_due() {
+            // What is to be told of it is told in there.
+            let _ = self.ask(remote).await;
+        }
+        remote.has_another()
+    }
+
+    /// Asks the URL, and tells what is new about whether it can be had.
+    async fn ask(&self, remote: &Remote) -> Result<(), String> {
+        let asked = remote.ask().await;
+        match &asked.had {
+            Ok(_) if asked.is_news => {
+                self.live.gateway().note_config(|status| status.unreachable = None);
+                tracing::info!(url = %remote.name().display(), "the config can be had again");
+            }
+            Err(why) if asked.is_news => self.cannot_be_had(format!("{why}; the config before stays in force")),
+            _ => {}
+        }
+        asked.had
+    }
+
+    fn cannot_be_had(&self, why: String) {
+        tracing::warn!(%why, "the config cannot be had");
+        self.happens(Happening::ConfigRefused { why: why.clone() });
+        self.live.gateway().note_config(|status| status.unreachable = Some(why));
     }
 
     /// Puts a text in the place of the one in force, as if the file had become it.
@@ -316,10 +398,11 @@ impl Reloader {
 
     /// What a text would change if it stood in the place of the file, under this name.
     pub(crate) async fn differences(&self, text: String, name: Option<String>) -> Result<Vec<Difference>, NotApplied> {
-        let file = self.file.clone().unwrap_or_else(|| PathBuf::from("toolgate.yaml"));
-        let origin = name.map(|name| file.with_file_name(name)).unwrap_or(file);
+        let location = self.location.clone().unwrap_or_else(|| Location::File(PathBuf::from("toolgate.yaml")));
+        let origin = name.map_or_else(|| location.name().to_owned(), |name| location.beside(&name));
         let amendments = self.ledger.amendments();
-        let reading = read(move || Reading::of_text(&ConfigText { origin, text }, &amendments)).await?;
+        let text = ConfigText { origin, text, format: None };
+        let reading = read(move || Reading::of_text(&text, &amendments)).await?;
         let (mut settings, _) = reading.said.map_err(NotApplied::Faults)?;
         self.command_line.apply(&mut settings);
         Ok(self.live.differences(&settings))
@@ -370,12 +453,15 @@ impl Reloader {
 
     /// Every value that is in force, and who says so.
     pub(crate) fn in_force(&self) -> Vec<Value> {
-        in_force::values(self.file.as_deref(), &self.said().values, &self.command_line)
+        in_force::values(self.location.as_ref().map(Location::name), &self.said().values, &self.command_line)
     }
 
-    /// The file that is followed, as it was named.
-    pub(crate) fn name(&self) -> String {
-        self.file.as_ref().map_or_else(|| "the compiled-in config".to_owned(), |file| file.display().to_string())
+    /// The file or URL that is followed, as it may be shown.
+    fn name(&self) -> String {
+        match &self.location {
+            Some(location) => location.name().display().to_string(),
+            None => "the compiled-in config".to_owned(),
+        }
     }
 
     pub(crate) fn live(&self) -> &Live {

@@ -122,6 +122,7 @@ fn not_applied(error: NotApplied) -> Refusal {
     match error {
         NotApplied::NoFile => Refusal::NoFile,
         NotApplied::Unreadable(why) => Refusal::Unreadable(why),
+        NotApplied::Unreachable(why) => Refusal::Unreachable(why),
         NotApplied::Unusable(error) => Refusal::Unusable(error.to_string()),
         NotApplied::Faults(faults) => faulty(&faults),
     }

@@ -58,14 +58,15 @@ pub(crate) fn kept_in(state: &Path) -> io::Result<String> {
 }
 
 /// 256 random bits in hexadecimal.
-fn random() -> String {
+pub(crate) fn random() -> String {
     let mut bits = [0_u8; 32];
     getrandom::fill(&mut bits).expect("the operating system gives random numbers");
     bits.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// For files that nobody else may read.
 #[cfg(unix)]
-fn owner_only() -> OpenOptions {
+pub(crate) fn owner_only() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -85,7 +86,7 @@ fn close_to_others(file: &Path) -> io::Result<()> {
 
 /// The folder for a user's state is theirs alone.
 #[cfg(not(unix))]
-fn owner_only() -> OpenOptions {
+pub(crate) fn owner_only() -> OpenOptions {
     OpenOptions::new()
 }
 

@@ -141,13 +141,17 @@ fn text_shown(text: &str, path: &Path) -> String {
     if path.is_secret && !is_variable {
         return MASK.to_owned();
     }
-    let text = if path.is_url { url_shown(text) } else { text.to_owned() };
+    let masked = |part: &str| if part.contains("${") { part.to_owned() } else { MASK.to_owned() };
+    let text = if path.is_url { url_with(text, masked) } else { text.to_owned() };
     show::line(&text, &[]).unwrap_or_else(|| MASK.to_owned())
 }
 
-/// A URL without what may let somebody in: the part before the `@`, and what follows the `?`.
-fn url_shown(url: &str) -> String {
-    let masked = |part: &str| if part.contains("${") { part.to_owned() } else { MASK.to_owned() };
+/// A URL as it may be shown: without what may let somebody in, the part before the `@` and what follows the `?`.
+pub fn url_shown(url: &str) -> String {
+    url_with(url, |_| MASK.to_owned())
+}
+
+fn url_with(url: &str, masked: impl Fn(&str) -> String) -> String {
     let (url, query) = match url.split_once('?') {
         Some((url, query)) => (url, format!("?{}", masked(query))),
         None => (url, String::new()),

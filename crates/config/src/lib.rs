@@ -54,7 +54,7 @@ pub use admin::{AdminListen, AdminSettings};
 pub use amendment::{Amendment, Item, Written};
 pub use api::{DocumentPlace, HttpToolSettings, Method, OperationFilter, Sent};
 pub use difference::{Change, Difference};
-pub use effective::{InForce, Source, masked, unmasked};
+pub use effective::{InForce, Source, masked, unmasked, url_shown};
 pub use fault::{Fault, Faults};
 pub use file::{Builtin, Era, Isolation, Limits, Log, LogFormat, LogLevel, Names, Restart, Start, Timeouts, schema};
 pub use load::{Composed, ConfigText, DEFAULT_FILE, EMBEDDED_FILE, load, parse};
@@ -62,12 +62,13 @@ pub use namespace::{
     ArgumentSettings, ArgumentValue, DEFAULT_NAMESPACE, Fact, NamespaceSettings, OverrideSettings, Selection,
 };
 pub use node::Place;
-pub use places::{CONFIG_VARIABLE, Found, find, home};
+pub use places::{CONFIG_TOKEN_VARIABLE, CONFIG_VARIABLE, Found, find, home, is_url};
 pub use search::{Findable, Presentation};
 pub use secret::Secret;
 pub use settings::{Origin, Pinned, SearchSettings, Settings, ToolFilter, Transport, UpstreamSettings};
 pub use sources::Sources;
 pub use store::StoreSettings;
+pub use syntax::{Format, MAX_BYTES};
 pub use takeover::{Candidate, Dollar, Takeover, Target, Verdict, take_over};
 
 #[cfg(test)]

@@ -13,12 +13,13 @@ use crate::fault::{Faults, Report, SET_OVER_API};
 use crate::file::{File, schema};
 use crate::fill::Filler;
 use crate::node::{Node, Spot, Value};
+use crate::places::is_url;
 use crate::resolve::{Context, resolve};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::shape::fit;
 use crate::sources::Sources;
-use crate::syntax;
+use crate::syntax::{self, Format};
 
 /// Every key with its default and a comment: the documentation of the config file.
 pub const DEFAULT_FILE: &str = include_str!("default.yaml");
@@ -36,6 +37,8 @@ pub struct ConfigText {
     pub origin: PathBuf,
     /// The text.
     pub text: String,
+    /// What it is said to be by whoever gave it; else its name says it.
+    pub format: Option<Format>,
 }
 
 /// What a config says, with what is set beside it.
@@ -75,7 +78,7 @@ pub fn load(path: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, origin: &Path, sources: &Sources<'_>) -> Result<Settings, Faults> {
-    let text = ConfigText { origin: origin.to_owned(), text: text.to_owned() };
+    let text = ConfigText { origin: origin.to_owned(), text: text.to_owned(), format: None };
     read(&text, &[], sources).map(|read| read.settings)
 }
 
@@ -96,12 +99,12 @@ impl ConfigText {
     pub fn of_file(path: &Path, sources: &Sources<'_>) -> Result<Self, Faults> {
         let bytes = (sources.read)(&sources.cwd.join(path), syntax::MAX_BYTES)
             .map_err(|error| Faults::of_file(path, format!("cannot be read: {error}"), None))?;
-        Ok(Self { origin: path.to_owned(), text: syntax::decode(path, &bytes)?.into_owned() })
+        Ok(Self { origin: path.to_owned(), text: syntax::decode(path, &bytes)?.into_owned(), format: None })
     }
 
     /// What runs when there is no config file.
     pub fn embedded() -> Self {
-        Self { origin: PathBuf::from("embedded.yaml"), text: EMBEDDED_FILE.to_owned() }
+        Self { origin: PathBuf::from("embedded.yaml"), text: EMBEDDED_FILE.to_owned(), format: None }
     }
 
     /// What it says, with amendments laid over it. What is said depends on the text and the amendments alone, and not on what
@@ -160,7 +163,8 @@ impl Fitting<'_> {
 fn read(config: &ConfigText, amendments: &[Amendment], sources: &Sources<'_>) -> Result<Read, Faults> {
     let (origin, text) = (&*config.origin, &*syntax::decode(&config.origin, config.text.as_bytes())?);
     let mut report = Report::default();
-    let (mut tree, format) = syntax::read(origin, text, &mut report)?;
+    let named = config.format.unwrap_or_else(|| syntax::named(origin));
+    let (mut tree, format) = syntax::read_as(origin, named, text, &mut report)?;
     let schema = schema();
     let mut ours = clients::translate(&tree.root, format, &schema, &mut report);
     let written = amendment::written(&ours.root, &tree);
@@ -220,6 +224,10 @@ pub(crate) fn variables(
 
 /// The folder that relative paths of a config file begin at.
 pub(crate) fn base_folder(origin: &Path, sources: &Sources<'_>) -> PathBuf {
+    // The folder of a URL is on another machine.
+    if is_url(origin) {
+        return sources.cwd.clone();
+    }
     let file = sources.cwd.join(origin);
     let folder = file.parent().unwrap_or(&sources.cwd);
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -36,6 +36,16 @@ pub(crate) const ENV_ALLOW: [&str; 24] = [
 /// The variable that names the config file.
 pub const CONFIG_VARIABLE: &str = "TOOLGATE_CONFIG";
 
+/// The variable that holds the token which the server of a config at a URL wants.
+pub const CONFIG_TOKEN_VARIABLE: &str = "TOOLGATE_CONFIG_TOKEN";
+
+/// Whether what was named as a config is a URL and no file of this machine.
+pub fn is_url(name: &Path) -> bool {
+    let scheme = name.to_str().and_then(|name| Some(name.split_once("://")?.0)).unwrap_or_default();
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_legal)
+}
+
 /// Where a config file was looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -49,7 +59,7 @@ pub struct Found {
 /// and the user's.
 ///
 /// A file that `$TOOLGATE_CONFIG` names is returned whether it exists or not: that it is missing is a fault to report,
-/// and no reason to run with another one.
+/// and no reason to run with another one. It may be a URL too.
 pub fn find(
     cwd: &Path,
     home: Option<&Path>,
@@ -57,7 +67,8 @@ pub fn find(
     exists: &dyn Fn(&Path) -> bool,
 ) -> Found {
     if let Some(named) = env(CONFIG_VARIABLE).filter(|name| !name.is_empty()) {
-        let file = cwd.join(named);
+        let named = PathBuf::from(named);
+        let file = if is_url(&named) { named } else { cwd.join(named) };
         return Found { looked_at: vec![file.clone()], file: Some(file) };
     }
     let mut looked_at = Vec::new();

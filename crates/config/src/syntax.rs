@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::fault::{Faults, Report};
 use crate::node::{Place, Tree};
+use crate::places::is_url;
 use crate::{json, yaml};
 
 /// The largest config file; a thousand upstreams with generous environments fit in half of it.
-pub(crate) const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// A place, what is wrong there, and perhaps what to do.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
 
 /// The tree of a file, and whether it was JSON.
 pub(crate) fn read(file: &Path, text: &str, report: &mut Report) -> Result<(Tree, Format), Faults> {
+    read_as(file, named(file), text, report)
+}
+
+/// The tree of a text that is said to be in a format.
+pub(crate) fn read_as(file: &Path, named: Format, text: &str, report: &mut Report) -> Result<(Tree, Format), Faults> {
     let faults = |error: SyntaxError| Faults::of_syntax(file, text, error.place, error.message, error.help);
     if !looks_like_json(text) {
         return yaml::read(text, report).map(|tree| (tree, Format::Yaml)).map_err(faults);
@@ -52,18 +58,31 @@ pub(crate) fn read(file: &Path, text: &str, report: &mut Report) -> Result<(Tree
         Err(error) => error,
     };
     // `{listen: …}` without quotes is YAML; it is taken as such only where the name says so.
-    let named_yaml = file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
-    if named_yaml {
+    if named == Format::Yaml {
         *report = Report::default();
         return yaml::read(text, report).map(|tree| (tree, Format::Yaml)).map_err(faults);
     }
     Err(faults(error))
 }
 
-/// Which syntax a file was in.
+/// What the name of a file says of its syntax. A URL whose path says nothing is taken to be one of YAML, of which JSON is a part.
+pub(crate) fn named(file: &Path) -> Format {
+    let is_yaml = match file.to_str().filter(|_| is_url(file)) {
+        Some(url) => {
+            let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+            !path.ends_with(".json") && !path.ends_with(".jsonc")
+        }
+        None => file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml"),
+    };
+    if is_yaml { Format::Yaml } else { Format::Json }
+}
+
+/// Which syntax a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
+    /// JSON, with comments.
     Json,
+    /// YAML.
     Yaml,
 }
 

@@ -140,7 +140,7 @@ impl Plan {
 
     /// The config file, which stands in the folder of what outlives the gateway.
     fn config_text(&self, state: &Path) -> ConfigText {
-        ConfigText { origin: state.join("toolgate.yaml"), text: self.text(state) }
+        ConfigText { origin: state.join("toolgate.yaml"), text: self.text(state), format: None }
     }
 }
 

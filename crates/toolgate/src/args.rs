@@ -25,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   toolgate                                        serve with the config found, or the compiled-in servers
   toolgate serve --config ~/.cursor/mcp.json      serve the servers that Cursor has
+  toolgate serve --config https://…/toolgate.yaml  serve a config at a URL, and follow it
   toolgate stdio                                  be the MCP server of one client, over stdin and stdout
   toolgate tools                                  what a running gateway offers
   toolgate search 'time in another city'          what a model would find
@@ -73,9 +74,9 @@ pub(crate) enum Command {
     Enable(Upstream),
     /// Disable an upstream of a running gateway: it stays listed, and nothing can be called there.
     Disable(Upstream),
-    /// Show what a config file would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
+    /// Show what a config would change on a running gateway. Exits with 0 if nothing, 1 if something, 2 on trouble.
     Diff(Diff),
-    /// Have a running gateway read its config file again, and show what that changed.
+    /// Have a running gateway read its config again, and show what that changed.
     Reload(Control),
     /// Show every value of a running gateway's config, and where it is from.
     Config(Control),
@@ -115,7 +116,7 @@ impl Default for Command {
 /// Which config.
 #[derive(clap::Args, Default)]
 pub(crate) struct Config {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The same, without a flag.
@@ -137,7 +138,7 @@ pub(crate) struct Log {
 /// `serve`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Serve {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Listen here instead of where the config says; port 0 takes a free port.
@@ -160,7 +161,7 @@ pub(crate) struct View {
 /// `stdio`.
 #[derive(clap::Args)]
 pub(crate) struct Stdio {
-    /// The config file: toolgate.yaml, or the JSON that an MCP client has. Found by itself when not given.
+    /// The config: toolgate.yaml, or the JSON that an MCP client has; a file or an https URL. Found by itself when not given.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Serve this namespace of the config.
@@ -203,7 +204,7 @@ pub(crate) struct Control {
     /// The address of its control API. Default: the gateway that runs on this machine.
     #[arg(short, long, value_name = "URL", alias = "gateway", global = true)]
     pub(crate) url: Option<String>,
-    /// The config file that it runs with, where several run on this machine.
+    /// The config file or URL that it runs with, where several run on this machine.
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// As JSON.
@@ -214,7 +215,7 @@ pub(crate) struct Control {
 /// `diff`.
 #[derive(clap::Args)]
 pub(crate) struct Diff {
-    /// The config file. Default: the one that is found.
+    /// The config, a file or a URL. Default: the one that is found.
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]

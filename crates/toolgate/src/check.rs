@@ -7,9 +7,9 @@ use crate::args;
 use crate::settings;
 
 /// Shows everything that is wrong with a config, or what it means.
-pub(crate) fn check(options: &args::Config) -> Outcome {
-    let loaded = settings::load(options.config.as_deref().or(options.file.as_deref()))?;
-    let Some(file) = &loaded.file else {
+pub(crate) async fn check(options: args::Config) -> Outcome {
+    let loaded = settings::load_fresh(options.config.as_deref().or(options.file.as_deref())).await?;
+    let Some(file) = loaded.place() else {
         outln!("no config file was found; the compiled-in servers would be started. Looked for:");
         for place in &loaded.looked_at {
             outln!("  {}", place.display());

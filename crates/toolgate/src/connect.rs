@@ -1,11 +1,12 @@
 //! `connect` and `disconnect`: an application pointed at toolgate, and back again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::json;
-use toolgate_config::{Sources, Target, Verdict, take_over};
+use toolgate_app::whole_name;
+use toolgate_config::{Sources, Target, Verdict, is_url, take_over, url_shown};
 use toolgate_hosts::connection::{Connected, Connection, Disconnected, Force};
 use toolgate_hosts::{Entry, Host};
 use toolgate_protocol::Endpoint;
@@ -15,10 +16,11 @@ use crate::screen::{Paint, harmless};
 use crate::{Failure, Outcome, args, settings};
 
 /// Points an application at toolgate.
-pub(crate) fn connect(options: &args::Connect) -> Outcome {
+pub(crate) async fn connect(options: args::Connect) -> Outcome {
+    let options = &options;
     let host = options.client.client;
     let connection = connection(&options.client)?;
-    let entry = entry(options)?;
+    let entry = entry(options).await?;
     let (without, kept) = match options.only_toolgate {
         true => taken_over(&connection, options)?,
         false => (Vec::new(), Vec::new()),
@@ -28,7 +30,7 @@ pub(crate) fn connect(options: &args::Connect) -> Outcome {
     if options.client.json {
         let reached = match &entry {
             Entry::Url(url) => json!({"url": url}),
-            Entry::Command { command, args } => json!({"command": command, "args": args}),
+            Entry::Command { command, args } => json!({"command": command, "args": shown(args)}),
         };
         let said = json!({
             "client": host.word(), "file": connection.file(), "name": options.name, "changed": changed, "entry": reached,
@@ -41,7 +43,7 @@ pub(crate) fn connect(options: &args::Connect) -> Outcome {
     let file = connection.file().display();
     let reached = match &entry {
         Entry::Url(url) => format!("at {url}"),
-        Entry::Command { command, args } => format!("by `{command} {}`", args.join(" ")),
+        Entry::Command { command, args } => format!("by `{command} {}`", shown(args).join(" ")),
     };
     if !changed {
         outln!("{host} reaches toolgate {reached} already; {file} is as it was");
@@ -120,7 +122,7 @@ fn connection(client: &args::Client) -> Result<Connection, Failure> {
 }
 
 /// How the application is to reach toolgate.
-fn entry(options: &args::Connect) -> Result<Entry, Failure> {
+async fn entry(options: &args::Connect) -> Result<Entry, Failure> {
     let host = options.client.client;
     if let Some(url) = &options.url {
         if !host.takes_urls() {
@@ -132,14 +134,14 @@ fn entry(options: &args::Connect) -> Result<Entry, Failure> {
             false => Err(anyhow::anyhow!("--url {url}: an endpoint begins with http:// or https://").into()),
         };
     }
-    let loaded = settings::load(options.config.as_deref())?;
+    let loaded = settings::load_aloud(options.config.as_deref()).await?;
     let endpoint = options.namespace.clone().map_or(Endpoint::Default, Endpoint::of_namespace);
     let is_known = |wanted: &str| loaded.settings.namespaces.iter().any(|namespace| namespace.slug == wanted);
     if options.namespace.as_ref().is_some_and(|wanted| !is_known(wanted.as_str())) {
         return Err(settings::unknown_namespace(&loaded.settings));
     }
     if options.stdio || !host.takes_urls() {
-        return command(options, loaded.file);
+        return command(options, loaded.named);
     }
     let mut address = *loaded.settings.listen.first().context("the config has no address to listen on")?;
     if address.port() == 0 {
@@ -160,13 +162,20 @@ fn command(options: &args::Connect, config: Option<PathBuf>) -> Result<Entry, Fa
     let executable = std::env::current_exe().context("where toolgate itself is, is not known")?;
     let mut args = vec!["stdio".to_owned()];
     if let Some(config) = config {
-        let whole = std::path::absolute(&config).with_context(|| config.display().to_string())?;
+        // The application is given a URL as it is; whoever reads what is said here is not.
+        let whole = if is_url(&config) { config } else { whole_name(&config) };
         args.extend(["--config".to_owned(), whole.display().to_string()]);
     }
     if let Some(namespace) = &options.namespace {
         args.extend(["--namespace".to_owned(), namespace.as_str().to_owned()]);
     }
     Ok(Entry::Command { command: executable.display().to_string(), args })
+}
+
+/// Arguments without what lets somebody in.
+fn shown(args: &[String]) -> Vec<String> {
+    let shown = |arg: &String| if is_url(Path::new(arg)) { url_shown(arg) } else { arg.clone() };
+    args.iter().map(shown).collect()
 }
 
 /// Names of servers to take out, and names of others with why they stay.

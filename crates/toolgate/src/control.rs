@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use toolgate_app::{Posted, Reading, control_token};
+use toolgate_app::{Posted, control_token, whole_name};
 use toolgate_config::Settings;
 
 use crate::Failure;
@@ -64,11 +64,16 @@ struct Problem {
 
 impl Gateway {
     /// The gateway that the options mean.
-    pub(crate) fn find(options: &args::Control) -> Result<Self, Failure> {
-        let file = settings::file(options.config.as_deref())?;
-        // It may have faults just now; that is what `diff` and `reload` are asked about.
-        let settings = file.as_deref().and_then(|file| Some(Reading::of_file(file, &[]).ok()?.said.ok()?.0));
-        let file = file.map(|file| std::path::absolute(&file).unwrap_or(file));
+    pub(crate) async fn find(options: &args::Control) -> Result<Self, Failure> {
+        let named = settings::named(options.config.as_deref())?;
+        // It may have faults just now, or be out of reach; that is what `diff` and `reload` are asked about.
+        let settings = match &named {
+            Some(named) => {
+                settings::location(named)?.in_force().await.ok().and_then(|reading| Some(reading.said.ok()?.0))
+            }
+            None => None,
+        };
+        let file = named.as_deref().map(whole_name);
         let folders = folders(settings.as_ref());
         let from_config = || Some(settings.as_ref()?.admin.token.as_ref()?.reveal().to_owned());
         let said = std::env::var(TOKEN_VARIABLE).ok();

@@ -43,12 +43,11 @@ pub(crate) async fn diff(options: args::Diff) -> Outcome {
 async fn differences(options: &args::Diff) -> Result<usize, Failure> {
     let file = match &options.file {
         Some(file) => file.clone(),
-        None => settings::file(options.control.config.as_deref())?.context("no config file was found; name one")?,
+        None => settings::named(options.control.config.as_deref())?.context("no config file was found; name one")?,
     };
-    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    let gateway = Gateway::find(&options.control)?;
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("toolgate.yaml");
-    let path = format!("/api/v1/config/diff?name={}", escaped(name));
+    let (text, name) = settings::location(&file)?.text().await.map_err(anyhow::Error::msg)?;
+    let gateway = Gateway::find(&options.control).await?;
+    let path = format!("/api/v1/config/diff?name={}", escaped(&name));
     let (told, json): (Differences, _) = gateway.post(&path, text).await?;
     show(&told, &json, options.control.json);
     Ok(told.differences.len())
@@ -56,7 +55,7 @@ async fn differences(options: &args::Diff) -> Result<usize, Failure> {
 
 /// Has the file read again.
 pub(crate) async fn reload(options: args::Control) -> Outcome {
-    let gateway = Gateway::find(&options)?;
+    let gateway = Gateway::find(&options).await?;
     let (told, json): (Differences, _) = gateway.post("/api/v1/config/reload", String::new()).await?;
     show(&told, &json, options.json);
     if told.differences.is_empty() && !options.json {

@@ -41,7 +41,7 @@ impl Endpoint {
         if let Some(url) = &options.url {
             return Self::remote(&with_view(url, view)).await;
         }
-        let loaded = settings::load(options.config.as_deref())?;
+        let loaded = settings::load_aloud(options.config.as_deref()).await?;
         let mut quiet = loaded.settings.log.clone();
         quiet.level = toolgate_config::LogLevel::Warn;
         start_logging(&quiet);

@@ -34,7 +34,7 @@ struct Event {
 
 /// Shows what an upstream says.
 pub(crate) async fn logs(options: args::Logs) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     let path = format!("/api/v1/upstreams/{}/logs", escaped(&options.upstream));
     let as_json = options.control.json;
     if !options.follow {
@@ -56,7 +56,7 @@ pub(crate) async fn logs(options: args::Logs) -> Outcome {
 
 /// Shows what happens.
 pub(crate) async fn events(options: args::Control) -> Outcome {
-    let gateway = Gateway::find(&options)?;
+    let gateway = Gateway::find(&options).await?;
     let each = |data: &str| match serde_json::from_str::<Event>(data) {
         Ok(event) if !options.json => event.show(),
         _ => outln!("{data}"),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use toolgate_config::{Candidate, Dollar, Sources, Takeover, Target, Verdict, take_over};
+use toolgate_config::{Candidate, Dollar, Sources, Takeover, Target, Verdict, is_url, take_over, url_shown};
 use toolgate_hosts::file::{self, Content};
 use toolgate_hosts::{Expansion, Host, Listed, System, World};
 
@@ -279,6 +279,10 @@ fn as_json(
 
 impl Into {
     pub(crate) fn read(file: PathBuf) -> Result<Self, Failure> {
+        if let Some(url) = file.to_str().filter(|_| is_url(&file)) {
+            let url = url_shown(url);
+            return Err(anyhow::anyhow!("{url} is a URL, and only a file of this machine is added to or compared with; name one: `--into FILE` of import, `--config FILE` of connect").into());
+        }
         let content = file::read(&file)?;
         let text = file::text(&file, &content)?;
         Ok(Self { file, content, text })

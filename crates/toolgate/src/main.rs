@@ -1,7 +1,7 @@
 //! The binary: parse, dispatch, exit code.
 //!
 //! Exit codes: 0 done; 1 the thing asked for failed (a tool's error, a gateway that broke off); 2 wrong usage; 64 a config
-//! with faults; 69 nothing answers where a gateway should be. `diff` has those of diff(1): 0 the same, 1 different, 2 trouble.
+//! with faults; 69 nothing answers where a gateway, or a config, should be. `diff` has those of diff(1): 0 the same, 1 different, 2 trouble.
 #![allow(clippy::print_stderr, reason = "a command line talks to the person who runs it")]
 
 #[macro_use]
@@ -77,7 +77,7 @@ fn run(args: Args) -> Outcome {
     match args.command.unwrap_or_default() {
         Command::Serve(options) => in_runtime(serve::serve(options)),
         Command::Stdio(options) => in_runtime(serve::stdio(options)),
-        Command::Check(options) => check::check(&options),
+        Command::Check(options) => in_small_runtime(check::check(options)),
         Command::Defaults => check::defaults(),
         Command::Schema => check::schema(),
         Command::Status(options) => in_runtime(status::status(options)),
@@ -86,7 +86,7 @@ fn run(args: Args) -> Outcome {
         Command::Search(options) => in_runtime(search::search(options)),
         Command::Tokens(options) => in_runtime(tokens::tokens(options)),
         Command::Import(options) => import::import(&options),
-        Command::Connect(options) => connect::connect(&options),
+        Command::Connect(options) => in_small_runtime(connect::connect(options)),
         Command::Disconnect(options) => connect::disconnect(&options),
         Command::Diff(options) => in_runtime(diff::diff(options)),
         Command::Add(options) => in_runtime(set::add(*options)),

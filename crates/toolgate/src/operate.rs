@@ -95,7 +95,7 @@ struct Entry {
 
 /// Shows every value of the config.
 pub(crate) async fn config(options: args::Control) -> Outcome {
-    let gateway = Gateway::find(&options)?;
+    let gateway = Gateway::find(&options).await?;
     let (told, json): (Config, _) = gateway.get("/api/v1/config").await?;
     if options.json {
         outln!("{}", String::from_utf8_lossy(&json));
@@ -112,7 +112,7 @@ pub(crate) async fn config(options: args::Control) -> Outcome {
 
 /// Lists the clients, or ends one's session.
 pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     if let Some(id) = &options.end {
         gateway.delete(&format!("/api/v1/sessions/{}", escaped(id))).await?;
         return Ok(ExitCode::SUCCESS);
@@ -143,7 +143,7 @@ pub(crate) async fn sessions(options: args::Sessions) -> Outcome {
 
 /// Starts an upstream anew.
 pub(crate) async fn restart(options: args::Restart) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     let path = format!("/api/v1/upstreams/{}/restart", escaped(&options.upstream));
     let (upstream, json): (Upstream, _) = gateway.post(&path, String::new()).await?;
     if options.control.json {
@@ -162,7 +162,7 @@ pub(crate) async fn namespaces(options: args::Ns) -> Outcome {
         NsWhat::Change { name, options } => set::change_namespace(control, name, options).await,
         NsWhat::Remove { name } => set::remove_namespace(control, name).await,
         NsWhat::List => {
-            let gateway = Gateway::find(control)?;
+            let gateway = Gateway::find(control).await?;
             let (told, json): (Namespaces, _) = gateway.get("/api/v1/namespaces").await?;
             if control.json {
                 outln!("{}", String::from_utf8_lossy(&json));
@@ -174,7 +174,7 @@ pub(crate) async fn namespaces(options: args::Ns) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         NsWhat::Show { name } => {
-            let gateway = Gateway::find(control)?;
+            let gateway = Gateway::find(control).await?;
             let path = format!("/api/v1/namespaces/{}", escaped(name));
             let (namespace, json): (Namespace, _) = gateway.get(&path).await?;
             if control.json {

@@ -1,19 +1,20 @@
 //! `serve` and `stdio`: run until told to stop.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
-use toolgate_app::{Built, Gateway, Presented, StopSignals, UpstreamStatus, build, start};
+use toolgate_app::{Built, CommandLine, Gateway, Presented, StopSignals, Surroundings, UpstreamStatus, build, start};
 use toolgate_protocol::Endpoint;
 
-use crate::Outcome;
 use crate::args;
 use crate::paste;
 use crate::screen::{Paint, clear_progress, show_progress};
 use crate::settings::{self, Loaded};
+use crate::{Failure, Outcome};
 
 /// Upstreams that are not up by then are still starting in the table; the log says when they come up.
 const TABLE_WAIT: Duration = Duration::from_secs(5);
@@ -26,7 +27,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(options: args::Serve) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let command_line = settings::command_line(&options.log, &options.view, &options.listen)?;
-    let (loaded, surroundings) = settings::prepare(options.config.as_deref(), command_line).await?;
+    let prepared = prepare(&mut stop, options.config.as_deref(), command_line).await?;
+    let Some((loaded, surroundings)) = prepared else { return Ok(ExitCode::SUCCESS) };
     let paint = Paint::stdout();
     announce_config(&loaded, paint);
 
@@ -64,7 +66,8 @@ pub(crate) async fn serve(options: args::Serve) -> Outcome {
 pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     let mut stop = StopSignals::listen()?;
     let command_line = settings::command_line(&options.log, &options.view, &[])?;
-    let (loaded, surroundings) = settings::prepare(options.config.as_deref(), command_line).await?;
+    let prepared = prepare(&mut stop, options.config.as_deref(), command_line).await?;
+    let Some((loaded, surroundings)) = prepared else { return Ok(ExitCode::SUCCESS) };
     let built = build(&loaded.settings, &surroundings)?;
     let gateway = built.gateway.clone();
     let _following = follow(&built);
@@ -85,6 +88,18 @@ pub(crate) async fn stdio(options: args::Stdio) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is needed to serve, unless a signal comes first: a URL or a database may take its time.
+async fn prepare(
+    stop: &mut StopSignals,
+    config: Option<&Path>,
+    command_line: CommandLine,
+) -> Result<Option<(Loaded, Surroundings)>, Failure> {
+    tokio::select! {
+        prepared = settings::prepare(config, command_line) => prepared.map(Some),
+        _ = stop.requested() => Ok(None),
+    }
+}
+
 /// Follows the config file and what is set over the control API from now on, for as long as what is returned lives.
 fn follow(built: &Built) -> AbortOnDropHandle<()> {
     let reloader = built.reloader.clone();
@@ -92,7 +107,7 @@ fn follow(built: &Built) -> AbortOnDropHandle<()> {
 }
 
 fn announce_config(loaded: &Loaded, paint: Paint) {
-    match &loaded.file {
+    match loaded.place() {
         Some(file) => out!("{} {}\n", paint.dim("config"), file.display()),
         None => {
             out!("No config file was found; the compiled-in servers are started instead. Looked for:\n");
@@ -103,6 +118,9 @@ fn announce_config(loaded: &Loaded, paint: Paint) {
                 "Begin one with `toolgate defaults > toolgate.yaml`, or name the config of a client: `toolgate serve --config FILE`.\n\n"
             );
         }
+    }
+    if let Some(standing) = loaded.standing() {
+        outln!("{} {standing}", paint.yellow("note"));
     }
     for note in &loaded.settings.notes {
         out!("{} {note}\n", paint.yellow("note"));

@@ -34,7 +34,7 @@ struct Difference {
 
 /// Takes back what was set at a path.
 async fn take_back(control: &args::Control, path: &str) -> Outcome {
-    let gateway = Gateway::find(control)?;
+    let gateway = Gateway::find(control).await?;
     tell(&gateway.delete(path).await?, control.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toolgate_app::{CommandLine, Files, Ledger, Reading, Said, Source, Surroundings};
+use toolgate_app::{CommandLine, Files, Ledger, Location, NotOpened, Reading, Said, Source, Standing, Surroundings};
 use toolgate_config::{ConfigText, Faults, Found, LogFormat, LogLevel, Presentation, Settings, Sources};
 
 use crate::Failure;
@@ -14,8 +14,10 @@ use crate::screen::Paint;
 /// A config, and where it is from.
 pub(crate) struct Loaded {
     pub(crate) settings: Settings,
-    /// The file; absent when the compiled-in default runs.
-    pub(crate) file: Option<PathBuf>,
+    /// Its file or URL; absent when the compiled-in default runs.
+    pub(crate) location: Option<Location>,
+    /// The same, as it was named. A URL may have credentials in it.
+    pub(crate) named: Option<PathBuf>,
     /// Where a file was looked for in vain.
     pub(crate) looked_at: Vec<PathBuf>,
     /// All files that it was read from.
@@ -26,27 +28,80 @@ pub(crate) struct Loaded {
     ledger: Arc<Ledger>,
 }
 
-/// The config file that is meant: `named`, or the one that is found.
-pub(crate) fn file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    let sources = Sources::of_process()?;
-    let find = || toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file).file;
-    Ok(named.map(Path::to_owned).or_else(find))
+/// The config that is meant: `named`, or the one that is found. A file or a URL.
+pub(crate) fn named(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    Ok(found(named)?.file)
 }
 
-/// Loads `named`, or the config that is found, or the compiled-in default. Faults are shown here.
-pub(crate) fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
+fn found(named: Option<&Path>) -> Result<Found, Failure> {
     let sources = Sources::of_process()?;
-    let found = match named {
+    Ok(match named {
         Some(file) => Found { looked_at: Vec::new(), file: Some(file.to_owned()) },
         None => toolgate_config::find(&sources.cwd, sources.home.as_deref(), sources.env, &Path::is_file),
+    })
+}
+
+/// Where a config is that was named so.
+pub(crate) fn location(named: &Path) -> Result<Location, Failure> {
+    Location::of(named, surroundings().state.as_deref()).map_err(|why| {
+        eprintln!("toolgate: {why}");
+        Failure::Config
+    })
+}
+
+/// Loads `named`, or the config that is found, or the compiled-in default, to run a gateway with it. Faults are shown here.
+pub(crate) async fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.open().await).await
+}
+
+/// The same for a command that runs no gateway of its own; that a copy stands in for a URL is told here.
+pub(crate) async fn load_aloud(named: Option<&Path>) -> Result<Loaded, Failure> {
+    let loaded = load(named).await?;
+    if let Some(standing) = loaded.standing() {
+        eprintln!("{} {standing}", Paint::stderr().yellow("note"));
+    }
+    Ok(loaded)
+}
+
+/// The same as it is there now, even if a gateway would be started with a copy of what was there before.
+pub(crate) async fn load_fresh(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.fresh().await).await
+}
+
+/// The same as a gateway that runs here most likely has it.
+pub(crate) async fn load_in_force(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_by(named, async |location| location.in_force().await).await
+}
+
+async fn load_by(
+    named: Option<&Path>,
+    read: impl AsyncFnOnce(&Location) -> Result<Reading, NotOpened>,
+) -> Result<Loaded, Failure> {
+    let Found { looked_at, file } = found(named)?;
+    let location = file.as_deref().map(location).transpose()?;
+    let reading = match &location {
+        Some(location) => read(location).await,
+        None => Ok(Reading::of_text(&ConfigText::embedded(), &[])?),
     };
-    let reading = match &found.file {
-        Some(file) => Reading::of_file(file, &[])?,
-        None => Reading::of_text(&ConfigText::embedded(), &[])?,
+    let (faults, aside) = match reading {
+        Ok(Reading { said: Ok((settings, said)), files, .. }) => {
+            return Ok(Loaded { settings, location, named: file, looked_at, files, said, ledger: Arc::default() });
+        }
+        Ok(Reading { said: Err(faults), .. }) => (faults, None),
+        Err(NotOpened::Faults { faults, aside }) => (faults, aside),
+        Err(NotOpened::Here(error)) => return Err(error.into()),
+        Err(NotOpened::Unreachable(why)) => return Err(Failure::Unavailable(anyhow::anyhow!("{why}"))),
     };
-    let (settings, said) = reading.said.map_err(show)?;
-    let Found { file, looked_at } = found;
-    Ok(Loaded { settings, file, looked_at, files: reading.files, said, ledger: Arc::default() })
+    let failure = show(&faults);
+    if let Some(aside) = aside {
+        eprintln!("{aside}");
+    }
+    Err(failure)
+}
+
+fn show(faults: &Faults) -> Failure {
+    eprint!("{}", Paint::stderr().faults(faults));
+    Failure::Config
 }
 
 /// What a gateway that serves is built of: the config, what is set over the control API above it, and the command line above
@@ -55,25 +110,19 @@ pub(crate) async fn prepare(
     named: Option<&Path>,
     command_line: CommandLine,
 ) -> Result<(Loaded, Surroundings), Failure> {
-    let mut loaded = load(named)?;
+    let mut loaded = load(named).await?;
     command_line.apply(&mut loaded.settings);
     toolgate_app::start_logging(&loaded.settings.log);
     let mut loaded = loaded.with_what_is_set().await?;
     command_line.apply(&mut loaded.settings);
     let source = Source {
-        file: loaded.file.clone(),
+        location: loaded.location.clone(),
         files: loaded.files.clone(),
         said: loaded.said.clone(),
         ledger: loaded.ledger.clone(),
         command_line,
     };
     Ok((loaded, Surroundings { source, ..surroundings() }))
-}
-
-fn show(faults: Faults) -> Failure {
-    let paint = Paint::stderr();
-    eprint!("{}", paint.faults(&faults));
-    Failure::Config
 }
 
 /// What the command line says in the place of the config.
@@ -127,11 +176,11 @@ pub(crate) fn surroundings() -> Surroundings {
 impl Loaded {
     /// Lays what is set over the control API over the config.
     pub(crate) async fn with_what_is_set(mut self) -> Result<Self, Failure> {
-        let ledger = Ledger::open(&self.settings, surroundings().state.as_deref(), self.file.as_deref()).await?;
+        let ledger = Ledger::open(&self.settings, surroundings().state.as_deref(), self.place()).await?;
         let amendments = ledger.amendments();
         if !amendments.is_empty() {
             let reading = Reading::of_text(&self.said.text, &amendments)?;
-            (self.settings, self.said) = reading.said.map_err(show)?;
+            (self.settings, self.said) = reading.said.map_err(|faults| show(&faults))?;
             self.files.add(reading.files);
         }
         self.ledger = Arc::new(ledger);
@@ -141,5 +190,18 @@ impl Loaded {
     /// What is set over the control API and is not in force, a line each.
     pub(crate) fn left_out(&self) -> Vec<String> {
         self.said.left_out()
+    }
+
+    /// Why it is the copy of an earlier start, if it is.
+    pub(crate) fn standing(&self) -> Option<String> {
+        let Some(Location::Remote(remote)) = &self.location else { return None };
+        Some(match remote.standing()? {
+            Standing::Unreachable(why) | Standing::Faulty(why) => why,
+        })
+    }
+
+    /// Where it is, as it may be shown.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        self.location.as_ref().map(Location::name)
     }
 }

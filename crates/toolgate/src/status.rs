@@ -34,6 +34,7 @@ struct Config {
     file: Option<String>,
     applied: u64,
     fault: Option<String>,
+    unreachable: Option<String>,
     needs_restart: Vec<String>,
 }
 
@@ -89,7 +90,7 @@ struct Dropped {
 
 /// Asks and shows.
 pub(crate) async fn status(options: args::Status) -> Outcome {
-    let address = told::address(options.url.as_deref())?;
+    let address = told::address(options.url.as_deref()).await?;
     let text = told::get(&address, "/status", ANSWER_WAIT).await?;
     if options.json {
         outln!("{}", String::from_utf8_lossy(&text));
@@ -173,10 +174,13 @@ fn show_config(config: &Config, paint: Paint) {
         }
     }
     if let Some(fault) = &config.fault {
-        outln!("{} the file has faults now; the config before stays in force:", paint.red("fault"));
+        outln!("{} the config has faults now; the one before stays in force:", paint.red("fault"));
         for line in fault.lines() {
             outln!("  {}", harmless(line));
         }
+    }
+    if let Some(why) = &config.unreachable {
+        outln!("{} {}", paint.red("fault"), harmless(why));
     }
     if !config.needs_restart.is_empty() {
         outln!("{} takes effect at the next start: {}", paint.yellow("note"), config.needs_restart.join(", "));

@@ -37,7 +37,7 @@ pub(crate) async fn tokens(options: args::Tokens) -> Outcome {
     let costs = match &options.config {
         Some(file) => of_config(file).await?,
         None => {
-            let address = told::address(options.url.as_deref())?;
+            let address = told::address(options.url.as_deref()).await?;
             let text = told::get(&address, "/tokens", ANSWER_WAIT).await?;
             serde_json::from_slice(&text).with_context(|| format!("what answers at {address} is no toolgate"))?
         }
@@ -58,7 +58,7 @@ pub(crate) async fn tokens(options: args::Tokens) -> Outcome {
 }
 
 async fn of_config(file: &std::path::Path) -> Result<Costs, Failure> {
-    let loaded = settings::load(Some(file))?;
+    let loaded = settings::load_aloud(Some(file)).await?;
     let mut quiet = loaded.settings.log.clone();
     quiet.level = toolgate_config::LogLevel::Warn;
     start_logging(&quiet);

@@ -14,11 +14,11 @@ use crate::settings;
 const MAX_ANSWER: usize = 64 << 20;
 
 /// The address of the gateway that a URL names, or that the config listens on.
-pub(crate) fn address(url: Option<&str>) -> Result<String, Failure> {
+pub(crate) async fn address(url: Option<&str>) -> Result<String, Failure> {
     match url {
         Some(url) => Ok(authority(url)?),
         None => {
-            let loaded = settings::load(None)?;
+            let loaded = settings::load_in_force(None).await?;
             Ok(loaded.settings.listen.first().context("no address is configured")?.to_string())
         }
     }

@@ -13,7 +13,7 @@ const ON_DEMAND_MAX: Duration = Duration::from_secs(5);
 
 impl Backoff {
     /// The pause after `failures` in a row, with up to a quarter taken off at random.
-    pub(crate) fn pause(&self, failures: u32) -> Duration {
+    pub fn pause(&self, failures: u32) -> Duration {
         let full = self.full(failures);
         full - full.mul_f64(random_fraction() / 4.0)
     }

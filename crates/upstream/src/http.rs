@@ -188,7 +188,7 @@ fn is_type(content_type: &str, wanted: &str) -> bool {
 }
 
 /// Reads a body to its end. One that came in one piece is not copied.
-async fn read(mut body: PooledBody, limit: usize) -> Result<Bytes, Failure> {
+pub(crate) async fn read(mut body: PooledBody, limit: usize) -> Result<Bytes, Failure> {
     if body.expected() > limit as u64 {
         return Err(Failure::TooLarge(limit));
     }

@@ -6,7 +6,7 @@
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
 //! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
-//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `api` is another kind of link: an HTTP API that speaks no MCP. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes.
+//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `api` is another kind of link: an HTTP API that speaks no MCP. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes. `fetch` is for what configures a gateway: a text at a URL.
 
 mod api;
 mod backoff;
@@ -16,6 +16,7 @@ mod connect;
 mod course;
 mod era;
 mod error;
+mod fetch;
 mod flight;
 mod host;
 mod http;
@@ -45,6 +46,7 @@ pub use change::{Change, Told};
 pub use config::{Backoff, Config, EraPin, HttpConfig, Limits, StdioConfig, Timeouts, Transport};
 pub use era::Peer;
 pub use error::Failure;
+pub use fetch::{Fetched, Fetcher, Unfetched, Version, Wanted, is_here};
 pub use host::Host;
 pub use isolation::{Apart, Isolation, Whose};
 pub use lines::LogLine;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Found, find};
+use crate::{Found, find, is_url};
 
 fn look(files: &[&str], env: &[(&str, &str)]) -> Found {
     let variable = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
@@ -37,4 +37,23 @@ fn nothing_found_tells_all_places() {
 fn a_named_file_counts_even_if_it_is_missing() {
     let found = look(&["/proj/toolgate.yaml"], &[("TOOLGATE_CONFIG", "other.yaml")]);
     assert_eq!(found, Found { looked_at: vec!["/proj/other.yaml".into()], file: Some("/proj/other.yaml".into()) });
+}
+
+#[test]
+fn a_url_is_no_file_of_the_working_folder() {
+    let url = "https://config.example.com/toolgate.yaml?env=prod";
+    let found = look(&["/proj/toolgate.yaml"], &[("TOOLGATE_CONFIG", url)]);
+    assert_eq!(found, Found { looked_at: vec![url.into()], file: Some(url.into()) });
+    for (name, expected) in [
+        (url, true),
+        ("HTTP://localhost/x", true),
+        ("s3://bucket/x", true),
+        ("toolgate.yaml", false),
+        ("C:/toolgate.yaml", false),
+        ("a b://x", false),
+        ("://x", false),
+        ("./https://x", false),
+    ] {
+        assert_eq!(is_url(Path::new(name)), expected, "{name}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::screen::harmless;
 /// Adds a namespace.
 pub(crate) async fn add_namespace(control: &args::Control, name: &str, options: &args::Namespace) -> Outcome {
     let path = format!("/api/v1/config/namespaces/{}", escaped(name));
-    let gateway = Gateway::find(control)?;
+    let gateway = Gateway::find(control).await?;
     if let Some(before) = gateway.said(&path).await? {
         let (name, place) = (harmless(name), whose(&before));
         return Err(anyhow::anyhow!("`{name}` is there already ({place}); `toolgate ns change` changes it").into());
@@ -30,7 +30,7 @@ pub(crate) async fn add_namespace(control: &args::Control, name: &str, options: 
 /// Changes a namespace where something else is said.
 pub(crate) async fn change_namespace(control: &args::Control, name: &str, options: &args::Namespace) -> Outcome {
     let path = format!("/api/v1/config/namespaces/{}", escaped(name));
-    let gateway = Gateway::find(control)?;
+    let gateway = Gateway::find(control).await?;
     let before = gateway.said(&path).await?;
     // What /mcp shows is there without being said.
     let said = match (&before, name) {

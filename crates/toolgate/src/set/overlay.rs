@@ -34,7 +34,7 @@ pub(crate) async fn overrides(options: args::Override) -> Outcome {
         OverrideWhat::Remove { namespace, tool } => take_back(&control, &place(&namespace, &tool)?).await,
         OverrideWhat::Set(overlay) => {
             let path = place(&overlay.namespace, &overlay.tool)?;
-            let gateway = Gateway::find(&control)?;
+            let gateway = Gateway::find(&control).await?;
             let before = gateway.said(&path).await?;
             let said = before.as_ref().filter(|_| !overlay.anew).and_then(|said| said.value.as_object().cloned());
             let value = laid_over(said.unwrap_or_default(), &overlay)?;
@@ -48,7 +48,7 @@ pub(crate) async fn overrides(options: args::Override) -> Outcome {
 }
 
 async fn list_overrides(control: &args::Control, namespace: &str) -> Outcome {
-    let gateway = Gateway::find(control)?;
+    let gateway = Gateway::find(control).await?;
     let path = format!("/api/v1/config/namespaces/{}/overrides", escaped(namespace));
     let (told, json): (Entries, _) = gateway.get(&path).await?;
     if control.json {

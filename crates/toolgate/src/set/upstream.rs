@@ -31,7 +31,7 @@ struct Upstream {
 /// Adds an upstream, and waits for it to come up.
 pub(crate) async fn add(options: args::Add) -> Outcome {
     let value = upstream(&options)?;
-    let gateway = Gateway::find(&options.control())?;
+    let gateway = Gateway::find(&options.control()).await?;
     let path = format!("/api/v1/config/upstreams/{}", escaped(&options.name));
     let before = gateway.said(&path).await?;
     if let Some(before) = before.as_ref().filter(|_| !options.replace) {
@@ -80,7 +80,7 @@ pub(crate) async fn remove(options: args::Upstream) -> Outcome {
 
 /// Enables or disables an upstream.
 pub(crate) async fn switch(options: args::Upstream, enabled: bool) -> Outcome {
-    let gateway = Gateway::find(&options.control)?;
+    let gateway = Gateway::find(&options.control).await?;
     let word = if enabled { "enable" } else { "disable" };
     let path = format!("/api/v1/upstreams/{}/{word}", escaped(&options.upstream));
     let (_, told): (Value, _) = gateway.post(&path, String::new()).await?;

@@ -1,11 +1,12 @@
 //! The worked examples of the documentation do what their pages say.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use toolgate_testkit::process::run_with_input;
-use toolgate_testkit::{Client, Era, Program, until};
+use toolgate_testkit::{Client, Era, HttpApi, Program, Says, until};
 
-use crate::commands::{Ran, TOOLGATE, folder, succeeds};
+use crate::commands::{Ran, TOOLGATE, folder, succeeds, toolgate};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -112,4 +113,54 @@ async fn clients_config() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), files[1]);
     succeeds(home.path(), &["disconnect", "cursor"]).await;
     assert_eq!(std::fs::read_to_string(&file).unwrap(), files[0]);
+}
+
+/// Commands and what they say, as the page has them; the time of a copy is another one each time.
+async fn says_what_is_written(folder: &Path, block: &str, here: &str) {
+    let timeless = |text: &str| {
+        let parts = text.split_once("the copy of ").zip(text.split_once(" is used"));
+        parts.map_or_else(|| text.to_owned(), |((before, _), (_, after))| format!("{before}{after}"))
+    };
+    for session in block.split("$ toolgate ").skip(1) {
+        let (command, written) = session.split_once('\n').unwrap();
+        let command = command.replace("http://127.0.0.1:8000", here);
+        let ran = toolgate(folder, &command.split(' ').collect::<Vec<_>>()).await;
+        let said =
+            if ran.err.starts_with("note ") { ran.err.lines().next().unwrap().to_owned() + "\n" } else { ran.out };
+        assert_eq!(timeless(&said.replace(here, "http://127.0.0.1:8000")), timeless(written), "{command}: {}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn config_at_a_url() {
+    let home = tempfile::tempdir().unwrap();
+    let (page, sessions) = ("live-config.md", blocks("live-config.md", "console"));
+    let file = |name: &str| {
+        let written = blocks(page, "yaml")[0].replace("time: {", &format!("{name}: {{"));
+        format!("listen: 127.0.0.1:0\nadmin: {{listen: 127.0.0.1:0}}\n{written}")
+    };
+    let served = Arc::new(Mutex::new(file("time")));
+    let shown = served.clone();
+    let site = HttpApi::start(move |_| Says::text(200, "application/yaml", shown.lock().unwrap().clone())).await;
+    let (url, here) = (site.url("/toolgate.yaml"), site.url(""));
+    says_what_is_written(home.path(), &sessions[0], &here).await;
+    let mut serve = tokio::process::Command::new(TOOLGATE);
+    serve.args(["serve", "--config", &url]).current_dir(home.path()).env_clear().env("HOME", home.path());
+    let _serving = serve.stdout(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    until("the gateway runs", || async {
+        (toolgate(home.path(), &["config", "-c", &url]).await.code == 0).then_some(())
+    })
+    .await;
+    *served.lock().unwrap() = file("clock");
+    says_what_is_written(home.path(), &sessions[1], &here).await;
+    let copy = home.path().join(".local/state/toolgate/config");
+    until("the copy is kept", || async {
+        let mut files = std::fs::read_dir(&copy).ok()?;
+        files
+            .any(|file| std::fs::read_to_string(file.unwrap().path()).is_ok_and(|text| text.contains("clock")))
+            .then_some(())
+    })
+    .await;
+    site.stop().await;
+    says_what_is_written(home.path(), &sessions[2], &here).await;
 }

@@ -34,6 +34,7 @@ mod pipes;
 mod plain;
 mod presentation;
 mod questions;
+mod remote_config;
 mod replicas;
 mod resuming;
 mod sealed;

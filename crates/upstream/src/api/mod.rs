@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use toolgate_openapi::{Answer, failed};
 use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, code};
 
+pub(crate) use self::client::origin;
+
 use self::client::Client;
 use self::source::{Current, Last, Tools};
 use crate::course::Around;
