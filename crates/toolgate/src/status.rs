@@ -36,6 +36,8 @@ struct Config {
     fault: Option<String>,
     unreachable: Option<String>,
     needs_restart: Vec<String>,
+    left_out: Vec<String>,
+    store_fault: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +183,12 @@ fn show_config(config: &Config, paint: Paint) {
     }
     if let Some(why) = &config.unreachable {
         outln!("{} {}", paint.red("fault"), harmless(why));
+    }
+    if let Some(why) = &config.store_fault {
+        outln!("{} what is set over the control API cannot be read: {}", paint.red("fault"), harmless(why));
+    }
+    for what in &config.left_out {
+        outln!("{} left out: {}", paint.yellow("note"), harmless(what));
     }
     if !config.needs_restart.is_empty() {
         outln!("{} takes effect at the next start: {}", paint.yellow("note"), config.needs_restart.join(", "));

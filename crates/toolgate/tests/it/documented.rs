@@ -84,6 +84,38 @@ async fn control_api() {
     assert!(shown.contains("add_*`: agents book nothing by themselves") && shown.contains("time_at_home"), "{shown}");
 }
 
+/// Each command of the page's example, on a gateway that runs; what its last ones leave is what it began with.
+#[tokio::test]
+async fn setting() {
+    let folder = folder("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\nupstreams: {time: {builtin: time}}\n");
+    let mut serve = tokio::process::Command::new(TOOLGATE);
+    serve.arg("serve").current_dir(folder.path()).env_clear().env("HOME", folder.path());
+    let _serving = serve.stdout(std::process::Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    until("the gateway runs", || async {
+        (crate::commands::toolgate(folder.path(), &["ns"]).await.code == 0).then_some(())
+    })
+    .await;
+    let block = blocks("setting.md", "text")[0].clone();
+    let mut said = Vec::new();
+    for line in block.lines() {
+        // As a shell parts words.
+        let parts = line.split('\'').enumerate();
+        let words = parts.flat_map(|(at, part)| match at % 2 {
+            0 => part.split(' ').filter(|word| !word.is_empty()).collect(),
+            _ => vec![part],
+        });
+        let words: Vec<&str> = words.skip(1).collect();
+        said.push((line.to_owned(), succeeds(folder.path(), &words).await));
+    }
+    let of = |command: &str| &said.iter().find(|(line, _)| line.starts_with(command)).unwrap().1;
+    assert!(of("toolgate add memory").contains("ready"), "{said:?}");
+    assert!(of("toolgate override list").contains("Europe/Rome"), "{said:?}");
+    let shown = of("toolgate ns show office");
+    assert!(shown.contains("time__now ") && shown.contains("`*delete*`: agents delete nothing"), "{shown}");
+    let listed = succeeds(folder.path(), &["ns"]).await;
+    assert_eq!(names(&listed), ["namespace", "default"]);
+}
+
 #[tokio::test]
 async fn namespaces() {
     let example = example_of("namespaces.md", "namespaces.yaml");
