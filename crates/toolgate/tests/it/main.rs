@@ -45,4 +45,5 @@ mod surface_limits;
 mod tasks;
 mod trouble;
 mod visits;
+mod warm;
 mod watching;
