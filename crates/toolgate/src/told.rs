@@ -1,13 +1,17 @@
 //! What a running gateway tells on its own machine, besides MCP.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
+use toolgate_app::{Posted, Reading};
+use toolgate_config::Settings;
 
 use crate::Failure;
+use crate::screen::Paint;
 use crate::settings;
 
 /// No answer is longer.
@@ -15,12 +19,37 @@ const MAX_ANSWER: usize = 64 << 20;
 
 /// The address of the gateway that a URL names, or that the config listens on.
 pub(crate) fn address(url: Option<&str>) -> Result<String, Failure> {
-    match url {
-        Some(url) => Ok(authority(url)?),
-        None => {
-            let loaded = settings::load(None)?;
-            Ok(loaded.settings.listen.first().context("no address is configured")?.to_string())
-        }
+    let Some(url) = url else { return of_config() };
+    Ok(authority(url)?)
+}
+
+fn of_config() -> Result<String, Failure> {
+    let Some(file) = settings::file(None)? else {
+        return listened_on(&settings::load(None)?.settings);
+    };
+    match Reading::of_file(&file, &[])?.said {
+        Ok((settings, _)) => listened_on(&settings),
+        // A gateway that runs with it goes on as it is, and has said where.
+        Err(faults) => running_with(&file).ok_or_else(|| {
+            eprint!("{}", Paint::stderr().faults(&faults));
+            eprintln!("so where a gateway runs with it cannot be told; name that with --url");
+            Failure::Config
+        }),
+    }
+}
+
+fn listened_on(settings: &Settings) -> Result<String, Failure> {
+    Ok(settings.listen.first().context("no address is configured")?.to_string())
+}
+
+/// Where the one gateway serves that runs on this machine with this config file.
+fn running_with(file: &Path) -> Option<String> {
+    let file = std::path::absolute(file).ok()?;
+    let mut running = Posted::all(&settings::surroundings().state?);
+    running.retain(|one| one.config.as_ref() == Some(&file) && one.mcp.is_some());
+    match &running[..] {
+        [one] => Some(one.mcp?.to_string()),
+        _ => None,
     }
 }
 
