@@ -286,11 +286,19 @@ impl Branches {
         over.into_iter().for_each(|branch| self.end(branch));
     }
 
-    /// Ends all, and what is warm; whoever calls again is given a new one.
-    pub(crate) fn end_all(&self) {
+    /// Ends all connections. Where something is kept for whoever has one, it is made anew at once, else for the next call.
+    pub(crate) fn restart(&self) {
         self.cool();
-        let all: Vec<Branch> = self.table().take(|_, _| true);
-        all.into_iter().for_each(|branch| self.end(branch));
+        let over: Vec<Branch> = {
+            let mut table = self.table();
+            table
+                .branches
+                .values()
+                .filter(|branch| branch.is_lasting())
+                .for_each(|branch| branch.upstream.start_anew());
+            table.take(|_, branch| !branch.is_lasting())
+        };
+        over.into_iter().for_each(|branch| self.end(branch));
         self.rung.notify_one();
     }
 
@@ -321,7 +329,9 @@ impl Branches {
     /// Ends all, and makes no more.
     pub(crate) fn stop(&self) {
         self.table().stopped = true;
-        self.end_all();
+        self.cool();
+        let all: Vec<Branch> = self.table().take(|_, _| true);
+        all.into_iter().for_each(|branch| self.end(branch));
     }
 
     /// Waits until all that was to end has ended.
@@ -398,6 +408,11 @@ impl Branch {
     /// Whether it would be missed: it is in use, or somebody watches what is there.
     fn is_needed(&self) -> bool {
         !self.is_idle() || self.watches > 0
+    }
+
+    /// Whether there is more to it than a connection: somebody watches what is there, or its roots are known.
+    fn is_lasting(&self) -> bool {
+        self.watches > 0 || self.upstream.has_roots()
     }
 
     fn uses(&mut self, of: Use) -> &mut usize {

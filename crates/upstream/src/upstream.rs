@@ -203,12 +203,23 @@ impl Upstream {
     /// Ends its connections, whatever is in flight there, and waits until the next one stands, at most until `deadline`.
     pub async fn restart(&self, deadline: Instant) -> Result<Arc<Peer>, Failure> {
         let generation = self.shared.live.borrow().as_ref().map_or(0, |live| live.peer.generation);
-        hold_back(&self.shared, Instant::now(), Duration::ZERO);
-        self.shared.anew.notify_waiters();
+        self.start_anew();
         if let Some(branches) = &self.branches {
-            branches.end_all();
+            branches.restart();
         }
         self.shared.ready(deadline, generation).await.map(|live| live.peer.clone())
+    }
+
+    /// Has its connection made anew, without waiting for that.
+    pub(crate) fn start_anew(&self) {
+        hold_back(&self.shared, Instant::now(), Duration::ZERO);
+        self.shared.anew.notify_waiters();
+        self.shared.wanted.notify_waiters();
+    }
+
+    /// Whether a client has said on this connection what its roots are.
+    pub(crate) fn has_roots(&self) -> bool {
+        self.shared.connector.surroundings.roots.are_known()
     }
 
     /// Asks whether it answers, and gives how long that took.

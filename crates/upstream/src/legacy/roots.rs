@@ -28,7 +28,7 @@ impl Roots {
     }
 
     /// Whether the client has said.
-    pub(super) fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
