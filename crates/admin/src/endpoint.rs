@@ -9,6 +9,7 @@ use toolgate_search::{How, Reason};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Admin;
+use crate::extract::whole;
 use crate::model::{Shown, kind_word};
 use crate::problem::Problem;
 
@@ -84,6 +85,7 @@ pub(crate) struct Search {
     upstream: Option<String>,
     /// At most so many for each need.
     #[schema(minimum = 1, maximum = 50, default = 10)]
+    #[serde(default, deserialize_with = "whole")]
     limit: Option<usize>,
 }
 

@@ -8,7 +8,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, Unexpected};
+use serde::{Deserialize, Deserializer};
 
 use crate::problem::Problem;
 
@@ -73,6 +74,16 @@ impl<S: Send + Sync> FromRequest<S> for Text {
         let text = String::from_utf8(bytes.into());
         text.map(Self).map_err(|_| Problem::bad_request("the body is no UTF-8 text"))
     }
+}
+
+/// A number of a body that is an `integer` in the sense of JSON Schema, which goes by its value: `45.0` is one.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    let whole = toolgate_protocol::Json::parse(number.to_string().into()).ok().and_then(|json| json.as_u64());
+    let whole = whole.and_then(|whole| usize::try_from(whole).ok());
+    let refused =
+        || D::Error::invalid_value(Unexpected::Other(&number.to_string()), &"a whole number that is not negative");
+    whole.map(Some).ok_or_else(refused)
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {

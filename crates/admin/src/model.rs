@@ -28,6 +28,8 @@ pub(crate) struct Upstream {
     from_cache: bool,
     /// What it offers.
     counts: Counts,
+    /// How many instances are ready for those who need one of their own, where some are kept.
+    warm: Option<usize>,
     /// What the operator should know though it works.
     notes: Vec<String>,
     /// What it lists but is not offered, and why.
@@ -123,6 +125,7 @@ impl From<gateway::UpstreamStatus> for Upstream {
             retry_in_seconds: status.retry_in_seconds,
             from_cache: status.from_cache,
             counts: status.counts.into(),
+            warm: status.warm,
             notes: status.notes,
             dropped: status.dropped.into_iter().map(LeftOut::from).collect(),
         }

@@ -134,6 +134,8 @@ impl Maker {
                     (start(config.clone(), era, self.host.clone()), remembered)
                 }
             };
+            // Not of its config, so that another number starts nothing anew.
+            upstream.keep_warm(one.warm);
             let kept = Kept { config, tools: one.tools.clone(), permits: permits.clone(), upstream: upstream.clone() };
             upstreams.insert(one.slug.clone(), kept);
             members.push(Member { upstream, fingerprint, remembered, permits });

@@ -27,6 +27,8 @@ pub struct UpstreamStatus {
     pub from_cache: bool,
     /// What it offers.
     pub counts: Counts,
+    /// How many instances are ready for those who need one of their own, where some are kept.
+    pub warm: Option<usize>,
     /// What the operator should know though it works.
     pub notes: Vec<String>,
     /// What it lists but is not offered, and why.
@@ -93,6 +95,7 @@ impl UpstreamStatus {
             retry_in_seconds: None,
             from_cache: false,
             counts: Counts::default(),
+            warm: None,
             notes: Vec::new(),
             dropped: Vec::new(),
         }

@@ -161,6 +161,7 @@ impl Tracked {
             retry_in_seconds: retry_in,
             from_cache: *self.known.borrow() == Known::Remembered,
             counts: offer.as_deref().map(Counts::of).unwrap_or_default(),
+            warm: self.upstream.warm().map(|warmth| warmth.ready),
             notes: self.upstream.notes(),
             dropped: offer.iter().flat_map(|offer| offer.dropped().cloned()).collect(),
         }

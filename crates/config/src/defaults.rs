@@ -93,6 +93,7 @@ impl Default for Upstream {
             enabled: Default::default(),
             era: Default::default(),
             isolation: Default::default(),
+            warm: Default::default(),
             timeout: Default::default(),
             restart: Default::default(),
             tools: Default::default(),

@@ -121,6 +121,7 @@ fn upstream_respects(before: &UpstreamSettings, now: &UpstreamSettings) -> Vec<&
         ("how it is reached", before.transport != now.transport),
         ("era", before.era != now.era),
         ("isolation", before.isolation != now.isolation),
+        ("warm", before.warm != now.warm),
         ("timeout", before.timeout != now.timeout),
         ("restart", before.restart != now.restart),
         ("tools", before.tools != now.tools),

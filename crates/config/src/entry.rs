@@ -7,7 +7,7 @@ use crate::node::{Node, Value};
 use crate::suggest;
 
 /// Our words, which may stand in a client's entry too.
-const OURS: [&str; 23] = [
+const OURS: [&str; 24] = [
     "start",
     "idle",
     "declare",
@@ -28,6 +28,7 @@ const OURS: [&str; 23] = [
     "enabled",
     "era",
     "isolation",
+    "warm",
     "timeout",
     "restart",
     "tools",

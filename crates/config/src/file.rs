@@ -310,6 +310,10 @@ pub(crate) struct Upstream {
     pub(crate) era: Era,
     /// Who shares a connection to it, if it is of the legacy era and may remember whom it talks to.
     pub(crate) isolation: Isolation,
+    /// With `isolation: session` or `call`: so many instances are kept started for those who come next, within
+    /// `limits.isolated`. For a server that is slow to start.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub(crate) warm: usize,
     /// How long a call to it may take; without it, `timeouts.call`.
     #[serde(with = "period::option")]
     #[schemars(with = "Option<Period>", example = &"60s")]

@@ -43,7 +43,12 @@ pub(crate) struct Context<'a> {
 pub(crate) fn resolve(file: File, context: &Context<'_>, report: &mut Report) -> Settings {
     let listen = listen(&file.listen, context, report);
     let stdio_env: Vec<String> = file.stdio.env_allow.iter().map(|name| name.value.clone()).collect();
-    let common = upstream::Common { stdio_env: &stdio_env, call: file.timeouts.call, restart: &file.restart };
+    let common = upstream::Common {
+        stdio_env: &stdio_env,
+        call: file.timeouts.call,
+        restart: &file.restart,
+        isolated: file.limits.isolated,
+    };
     let enabled = file.upstreams.0.iter().filter(|(_, upstream)| upstream.enabled != Some(false)).count();
     check_names(file.names, enabled, context, report);
     let slugs = slugs(&file.upstreams, report);

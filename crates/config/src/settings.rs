@@ -93,6 +93,8 @@ pub struct UpstreamSettings {
     pub era: Era,
     /// Who shares a connection to it.
     pub isolation: Isolation,
+    /// How many instances are kept started for those who need one of their own.
+    pub warm: usize,
     /// How long a call may take: its own, else `timeouts.call`.
     pub timeout: Duration,
     /// How it is tried again.

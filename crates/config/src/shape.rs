@@ -245,6 +245,12 @@ fn accepts(node: &mut Node, types: &[&str]) -> bool {
             _ => {}
         }
     }
+    // JSON Schema goes by the value: what programs write as `2.0` is an integer.
+    if let (Value::Number(number), true, false) = (&node.value, has("integer"), has("number") || has("string"))
+        && let Some(whole) = number.parse().ok().and_then(whole)
+    {
+        node.value = Value::Number(whole);
+    }
     match &node.value {
         Value::Null => has("null"),
         Value::Bool(_) => has("boolean"),
@@ -254,6 +260,11 @@ fn accepts(node: &mut Node, types: &[&str]) -> bool {
         Value::Map(_) => has("object"),
         Value::Hole => false,
     }
+}
+
+/// The digits of a number without a fraction that is not too large to be sure of them.
+fn whole(number: f64) -> Option<String> {
+    (number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&number)).then(|| format!("{number:.0}"))
 }
 
 fn wanted(types: &[&str]) -> String {

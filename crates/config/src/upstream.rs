@@ -19,6 +19,7 @@ pub(crate) struct Common<'a> {
     pub(crate) stdio_env: &'a [String],
     pub(crate) call: Duration,
     pub(crate) restart: &'a Restart,
+    pub(crate) isolated: usize,
 }
 
 /// Headers that the protocol or HTTP itself sets.
@@ -53,6 +54,7 @@ pub(crate) fn resolve(
     let mut unheard = Report::default();
     let report = if enabled { report } else { &mut unheard };
     check_company(name, &written, context, report);
+    check_warm(name, &written, common.isolated, report);
     let timeout = written.timeout.unwrap_or(common.call);
     let restart = Restart {
         first_wait: written.restart.first_wait.unwrap_or(common.restart.first_wait),
@@ -68,6 +70,7 @@ pub(crate) fn resolve(
         enabled,
         era: written.era,
         isolation: written.isolation,
+        warm: written.warm,
         timeout,
         restart,
         tools,
@@ -156,6 +159,29 @@ fn check_company(name: &Text, written: &file::Upstream, context: &Context<'_>, r
     if written.openapi.is_none() {
         complain(report, &of_document, "openapi");
     }
+}
+
+/// Instances are kept for those who have one for themselves.
+fn check_warm(name: &Text, written: &file::Upstream, most: usize, report: &mut Report) {
+    let is_api = written.openapi.is_some() || !written.http.is_empty();
+    let (message, help) = match written {
+        file::Upstream { warm: 0, .. } => return,
+        _ if is_api => ("an HTTP API has no instances, so `warm` means nothing".to_owned(), "remove it"),
+        file::Upstream { era: file::Era::Modern, .. } => {
+            let help = "a server of the modern era keeps nothing between requests, so all share it; remove `warm`";
+            ("`warm` means nothing with `era: modern`".to_owned(), help)
+        }
+        file::Upstream { isolation: file::Isolation::Shared | file::Isolation::Caller, .. } => {
+            let help = "otherwise all share one instance, which `start: always`, the default, has ready; remove `warm`, or say `isolation: session` or `isolation: call`";
+            ("`warm` means nothing without `isolation: session` or `isolation: call`".to_owned(), help)
+        }
+        file::Upstream { warm, .. } if *warm > most => {
+            let help = "instances that are warm count among those, as do the ones in use";
+            (format!("`warm: {warm}` is more than `limits.isolated`, which is {most}"), help)
+        }
+        _ => return,
+    };
+    report.fault_with_help(name.spot, message, help);
 }
 
 fn transport(

@@ -68,11 +68,6 @@ pub(crate) async fn load_fresh(named: Option<&Path>) -> Result<Loaded, Failure> 
     load_by(named, async |location| location.fresh().await).await
 }
 
-/// The same as a gateway that runs here most likely has it.
-pub(crate) async fn load_in_force(named: Option<&Path>) -> Result<Loaded, Failure> {
-    load_by(named, async |location| location.in_force().await).await
-}
-
 async fn load_by(
     named: Option<&Path>,
     read: impl AsyncFnOnce(&Location) -> Result<Reading, NotOpened>,

@@ -60,6 +60,7 @@ struct Upstream {
     retry_in_seconds: Option<f64>,
     from_cache: bool,
     counts: Counts,
+    warm: Option<usize>,
     #[serde(default)]
     notes: Vec<String>,
     dropped: Vec<Dropped>,
@@ -132,6 +133,7 @@ fn show(address: &str, status: &Status) {
         let mut remarks = Vec::new();
         remarks.extend(upstream.error.as_deref().map(harmless));
         remarks.extend(upstream.retry_in_seconds.map(|seconds| format!("next try in {seconds} s")));
+        remarks.extend(upstream.warm.map(|warm| format!("{warm} warm")));
         if upstream.from_cache {
             remarks.push("lists as remembered".into());
         }

@@ -1,13 +1,17 @@
 //! What a running gateway tells on its own machine, besides MCP.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
+use toolgate_app::{Posted, Reading, whole_name};
+use toolgate_config::Settings;
 
 use crate::Failure;
+use crate::screen::Paint;
 use crate::settings;
 
 /// No answer is longer.
@@ -17,10 +21,39 @@ const MAX_ANSWER: usize = 64 << 20;
 pub(crate) async fn address(url: Option<&str>) -> Result<String, Failure> {
     match url {
         Some(url) => Ok(authority(url)?),
-        None => {
-            let loaded = settings::load_in_force(None).await?;
-            Ok(loaded.settings.listen.first().context("no address is configured")?.to_string())
-        }
+        None => of_config().await,
+    }
+}
+
+async fn of_config() -> Result<String, Failure> {
+    let Some(named) = settings::named(None)? else {
+        return listened_on(&settings::load(None).await?.settings);
+    };
+    // A gateway that runs with it goes on as it is, and has said where.
+    let or_running = |failure: &dyn Fn() -> Failure| running_with(&named).ok_or_else(failure);
+    match settings::location(&named)?.in_force().await {
+        Ok(Reading { said: Ok((settings, _)), .. }) => listened_on(&settings),
+        Ok(Reading { said: Err(faults), .. }) => or_running(&|| {
+            eprint!("{}", Paint::stderr().faults(&faults));
+            eprintln!("so where a gateway runs with it cannot be told; name that with --url");
+            Failure::Config
+        }),
+        Err(error) => or_running(&|| Failure::Unavailable(anyhow::anyhow!("{error}"))),
+    }
+}
+
+fn listened_on(settings: &Settings) -> Result<String, Failure> {
+    Ok(settings.listen.first().context("no address is configured")?.to_string())
+}
+
+/// Where the one gateway serves that runs on this machine with this config.
+fn running_with(named: &Path) -> Option<String> {
+    let config = whole_name(named);
+    let mut running = Posted::all(&settings::surroundings().state?);
+    running.retain(|one| one.config.as_ref() == Some(&config) && one.mcp.is_some());
+    match &running[..] {
+        [one] => Some(one.mcp?.to_string()),
+        _ => None,
     }
 }
 

@@ -76,10 +76,14 @@ impl Conversation {
         }
     }
 
-    /// The client is gone, and with it whoever could be asked out of turn.
+    /// The client is gone, or is to be: nothing that it asked is wanted any more, in the words of either era.
     pub(crate) fn has_left(&self) {
         if let Some(session) = self.session.get() {
             session.cancel_all();
+        }
+        let running = std::mem::take(&mut *self.running.lock().expect("nothing panics while it is held"));
+        for cancel in running.into_values() {
+            let _ = cancel.send(());
         }
     }
 

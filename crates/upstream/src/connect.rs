@@ -10,15 +10,19 @@ use tokio::time::timeout;
 use toolgate_protocol::{Era, Message, Method, Object, Outcome, Request, Revision};
 
 use crate::api::Api;
+use crate::change::Teller;
 use crate::config::{Config, EraPin, HttpConfig, StdioConfig, Transport};
+use crate::course::Around;
 use crate::era::{self, Peer, Verdict};
 use crate::error::Failure;
 use crate::flight::{Arrival, Flight, Seat, Traits};
+use crate::greeted::{Greeted, Unsettled};
 use crate::host::{Host, is_http};
 use crate::http::{Answer, Body, Endpoint, is_message};
-use crate::legacy::{self, Legacy, Session, Surroundings, Wire};
+use crate::legacy::{self, Legacy, Session, Surroundings};
 use crate::modern::{Modern, ModernHttp, own_meta};
 use crate::mux::{Ask, Mux};
+use crate::park::Park;
 use crate::{sse, stdio};
 
 /// So many inconclusive answers in a row to `server/discover` over HTTP, and `initialize` is tried all the same.
@@ -41,6 +45,15 @@ pub(crate) enum Link {
     Api(Arc<Api>),
 }
 
+/// How far a meeting has come.
+#[derive(Debug)]
+pub(crate) enum Met {
+    /// The link stands.
+    Standing(Peer, Link),
+    /// It will, as soon as the server is told so.
+    Greeted(Greeted),
+}
+
 /// What was found on a shared connection.
 enum Found {
     /// A modern server.
@@ -51,14 +64,38 @@ enum Found {
     Initialized(Peer),
 }
 
-/// Ends a connection whose handshake came to nothing.
-struct Unsettled(Option<Arc<Mux>>);
-
 // === impl Connector ===
 
 impl Connector {
-    /// Meets the upstream. `failures` in a row came before.
+    /// What tells does so to `teller`; all tasks are those of `around`.
+    pub(crate) fn new(config: Config, host: Arc<Host>, teller: Teller, around: Around) -> Self {
+        let Around { stopped, tasks, .. } = around.clone();
+        let surroundings = Surroundings {
+            teller,
+            roots: Arc::default(),
+            park: Park::new(host.rooms().clone(), config.limits.parked_for, tasks, stopped),
+            around,
+            timeouts: config.timeouts,
+            limits: config.limits,
+        };
+        Self { config, host, surroundings }
+    }
+
+    /// Meets the upstream, up to the end of the handshake. `failures` in a row came before.
     pub(crate) async fn connect(&self, remembered: Option<Era>, failures: u32) -> Result<(Peer, Link), Failure> {
+        match self.meet(remembered, failures).await? {
+            Met::Standing(peer, link) => Ok((peer, link)),
+            Met::Greeted(greeted) => self.settle(greeted).await,
+        }
+    }
+
+    /// Ends the handshake with a legacy server.
+    pub(crate) async fn settle(&self, greeted: Greeted) -> Result<(Peer, Link), Failure> {
+        greeted.settle(self.surroundings.clone()).await
+    }
+
+    /// The same as [`Connector::connect`], but a legacy server is not told yet that the handshake is over.
+    pub(crate) async fn meet(&self, remembered: Option<Era>, failures: u32) -> Result<Met, Failure> {
         let expected = match self.config.era {
             EraPin::Auto => remembered,
             EraPin::Legacy => Some(Era::Legacy),
@@ -71,18 +108,18 @@ impl Connector {
             Transport::Api(api) => {
                 let limits = &self.config.limits;
                 let meeting = Api::meet(api, self.host.clone(), limits.message_bytes, limits.depth);
-                meeting.await.map(|(peer, link)| (peer, Link::Api(link)))
+                meeting.await.map(|(peer, link)| Met::Standing(peer, Link::Api(link)))
             }
         }
     }
 
     // --- stdio ---
 
-    async fn over_stdio(&self, child: &StdioConfig, expected: Option<Era>) -> Result<(Peer, Link), Failure> {
+    async fn over_stdio(&self, child: &StdioConfig, expected: Option<Era>) -> Result<Met, Failure> {
         let mut mux = self.start(child)?;
         if expected == Some(Era::Legacy) {
             match self.initialize(mux.get()).await {
-                Ok(peer) => return self.legacy_over(mux, peer).await,
+                Ok(peer) => return Ok(Met::greeted(peer, mux)),
                 Err(failure) if self.config.era == EraPin::Legacy => return Err(declined(failure)),
                 // What was remembered does not hold any more.
                 Err(Ask::Error(_)) => {}
@@ -93,11 +130,11 @@ impl Connector {
         match self.discover(mux.get()).await {
             Ok(Found::Modern(peer)) => {
                 let link = Modern::over_mux(mux.keep(), self.surroundings.teller.clone());
-                Ok((peer, Link::Modern(link)))
+                Ok(Met::Standing(peer, Link::Modern(link)))
             }
-            Ok(Found::Initialized(peer)) => self.legacy_over(mux, peer).await,
+            Ok(Found::Initialized(peer)) => Ok(Met::greeted(peer, mux)),
             Ok(Found::Legacy) => match self.initialize(mux.get()).await {
-                Ok(peer) => self.legacy_over(mux, peer).await,
+                Ok(peer) => Ok(Met::greeted(peer, mux)),
                 // Some answer the question and end all the same.
                 Err(Ask::Failed(Failure::Closed(_) | Failure::NotTaken(_))) => self.initialize_anew(child).await,
                 Err(other) => Err(declined(other)),
@@ -112,13 +149,13 @@ impl Connector {
 
     fn start(&self, child: &StdioConfig) -> Result<Unsettled, Failure> {
         let tasks = &self.surroundings.around.tasks;
-        stdio::connect(child, &self.config.limits, &self.config.name, &self.host, tasks).map(|mux| Unsettled(Some(mux)))
+        stdio::connect(child, &self.config.limits, &self.config.name, &self.host, tasks).map(Unsettled::new)
     }
 
-    async fn initialize_anew(&self, child: &StdioConfig) -> Result<(Peer, Link), Failure> {
+    async fn initialize_anew(&self, child: &StdioConfig) -> Result<Met, Failure> {
         let mux = self.start(child)?;
         let peer = self.initialize(mux.get()).await.map_err(declined)?;
-        self.legacy_over(mux, peer).await
+        Ok(Met::greeted(peer, mux))
     }
 
     /// Asks `server/discover`. When that is met with silence, `initialize` is asked as well, and what answers first decides:
@@ -178,12 +215,6 @@ impl Connector {
         era::initialized(&result).map_err(|why| Ask::Failed(Failure::Refused(why)))
     }
 
-    async fn legacy_over(&self, mux: Unsettled, peer: Peer) -> Result<(Peer, Link), Failure> {
-        let link = Legacy::settle(Wire::Mux(mux.get().clone()), peer.clone(), self.surroundings.clone()).await?;
-        mux.keep();
-        Ok((peer, Link::Legacy(link)))
-    }
-
     // --- HTTP ---
 
     fn endpoint(&self, place: &HttpConfig) -> Result<Endpoint, Failure> {
@@ -194,20 +225,15 @@ impl Connector {
         }
     }
 
-    async fn over_sse(&self, place: &HttpConfig) -> Result<(Peer, Link), Failure> {
+    async fn over_sse(&self, place: &HttpConfig) -> Result<Met, Failure> {
         let connecting =
             sse::connect(self.endpoint(place)?, &self.surroundings.around.tasks, self.config.timeouts.connect);
-        let mux = Unsettled(Some(connecting.await?));
+        let mux = Unsettled::new(connecting.await?);
         let peer = self.initialize(mux.get()).await.map_err(declined)?;
-        self.legacy_over(mux, peer).await
+        Ok(Met::greeted(peer, mux))
     }
 
-    async fn over_http(
-        &self,
-        place: &HttpConfig,
-        expected: Option<Era>,
-        failures: u32,
-    ) -> Result<(Peer, Link), Failure> {
+    async fn over_http(&self, place: &HttpConfig, expected: Option<Era>, failures: u32) -> Result<Met, Failure> {
         if expected == Some(Era::Legacy) {
             match self.initialize_over_http(place).await {
                 // What was remembered does not hold any more.
@@ -219,7 +245,7 @@ impl Connector {
         match self.discover_over_http(&http, failures).await? {
             Found::Modern(peer) => {
                 let link = Modern::over_http(http, self.surroundings.teller.clone());
-                Ok((peer, Link::Modern(link)))
+                Ok(Met::Standing(peer, Link::Modern(link)))
             }
             Found::Legacy | Found::Initialized(_) => {
                 self.initialize_over_http(place).await.map_err(NoSession::into_failure)
@@ -257,7 +283,7 @@ impl Connector {
         }
     }
 
-    async fn initialize_over_http(&self, place: &HttpConfig) -> Result<(Peer, Link), NoSession> {
+    async fn initialize_over_http(&self, place: &HttpConfig) -> Result<Met, NoSession> {
         let endpoint = self.endpoint(place).map_err(NoSession::Failed)?;
         let flight = Flight::new();
         let seat = flight.board(HANDSHAKE).map_err(NoSession::Failed)?;
@@ -270,10 +296,7 @@ impl Connector {
             (200..300, Some(Ok(result))) => {
                 let peer = era::initialized(&result).map_err(|why| NoSession::Declined(Failure::Refused(why)))?;
                 let session = Session::new(endpoint, session, peer.revision, flight);
-                let wire = Wire::Http(session);
-                let link =
-                    Legacy::settle(wire, peer.clone(), self.surroundings.clone()).await.map_err(NoSession::Failed)?;
-                return Ok((peer, Link::Legacy(link)));
+                return Ok(Met::Greeted(Greeted::over_http(peer, session)));
             }
             (300..=399 | 401 | 403 | 429 | 500.., _) => return Err(NoSession::Failed(refusal)),
             (_, Some(Err(error))) => declined(Ask::Error(error)),
@@ -353,24 +376,11 @@ async fn read_outcome(id: u64, mut answer: Answer, depth: usize) -> Result<(u16,
     Ok((status, outcome, refusal))
 }
 
-// === impl Unsettled ===
+// === impl Met ===
 
-impl Unsettled {
-    fn get(&self) -> &Arc<Mux> {
-        self.0.as_ref().expect("taken only by `keep`, which consumes it")
-    }
-
-    /// The handshake is over.
-    fn keep(mut self) -> Arc<Mux> {
-        self.0.take().expect("taken only here")
-    }
-}
-
-impl Drop for Unsettled {
-    fn drop(&mut self) {
-        if let Some(mux) = self.0.take() {
-            mux.close("the handshake came to nothing");
-        }
+impl Met {
+    fn greeted(peer: Peer, mux: Unsettled) -> Self {
+        Self::Greeted(Greeted::over_mux(peer, mux))
     }
 }
 

@@ -51,6 +51,10 @@ pub(crate) struct Around {
 // === impl Around ===
 
 impl Around {
+    pub(crate) fn of(upstream: UpstreamName) -> Self {
+        Self { upstream, stopped: CancellationToken::new(), tasks: TaskTracker::new(), suspect: Arc::default() }
+    }
+
     /// Takes note of how a call failed.
     pub(crate) fn note(&self, failure: &Failure) {
         if matches!(failure, Failure::Timeout(_)) {

@@ -109,6 +109,13 @@ impl Flight {
         table.slots.get_mut(&id).map(|slot| slot.begun = true).is_some()
     }
 
+    /// Says that the call's bytes did not all go out after all, and what did is no message: it certainly did not run.
+    pub(crate) fn take_back(&self, id: u64) {
+        if let Some(slot) = self.table().slots.get_mut(&id) {
+            slot.begun = false;
+        }
+    }
+
     /// Hands a message to the call it belongs to. Gives it back when it belongs to none; late answers end here.
     pub(crate) fn route(&self, message: Message) -> Option<Message> {
         match message {
@@ -374,6 +381,16 @@ mod tests {
         assert!(matches!(begun.next().await, Arrival::Lost(Failure::Closed(_))));
         assert!(matches!(waiting.next().await, Arrival::Lost(failure) if failure.did_not_run()));
         assert!(flight.board(Traits::default()).unwrap_err().did_not_run());
+    }
+
+    #[tokio::test]
+    async fn what_did_not_all_go_out_did_not_run() {
+        let flight = Flight::new();
+        let mut seat = flight.board(Traits::default()).unwrap();
+        assert!(flight.begin(seat.id()));
+        flight.take_back(seat.id());
+        flight.end("its process ended");
+        assert!(matches!(seat.next().await, Arrival::Lost(failure) if failure.did_not_run()));
     }
 
     #[test]

@@ -11,15 +11,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::TaskTracker;
 use toolgate_protocol::Era;
 
 use crate::change::Teller;
 use crate::config::Config;
+use crate::connect::Connector;
+use crate::course::Around;
 use crate::error::Failure;
 use crate::host::Host;
 use crate::supervise::Begin;
 use crate::upstream::{Call, Origin, Upstream};
+use crate::warm::{Spare, Warm};
 
 /// Who shares a connection to a legacy upstream. Modern ones keep nothing between requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,11 +79,16 @@ pub(crate) struct Branches {
     /// Where they live, whichever thread a request comes by.
     runtime: Handle,
     table: Mutex<Table>,
+    /// Rung when there may be room for one more, or one is needed.
+    pub(crate) rung: Notify,
+    /// What is being ended.
+    ending: TaskTracker,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+pub(crate) struct Table {
     branches: HashMap<Whose, Branch>,
+    pub(crate) warm: Warm,
     next_call: u64,
     stopped: bool,
 }
@@ -120,6 +131,15 @@ impl Isolation {
             _ => Whose::Caller(caller),
         }
     }
+
+    /// Stands for whoever will have a connection that is kept warm: its handshake tells what kind of connection it is, and no
+    /// more than that.
+    pub(crate) fn somebody(self) -> Whose {
+        match self {
+            Self::Call => Whose::Call(0),
+            Self::Shared | Self::Caller | Self::Session => Whose::Caller("".into()),
+        }
+    }
 }
 
 // === impl Whose ===
@@ -136,6 +156,11 @@ impl Whose {
         }
     }
 
+    /// Whether the roots on it are those of one client, for longer than a call.
+    pub(crate) fn has_lasting_roots(&self) -> bool {
+        matches!(self, Self::Caller(_) | Self::Conversation { .. })
+    }
+
     /// Whether only one client's conversation can be meant on it, or those of one caller.
     pub(crate) fn is_one(&self) -> bool {
         *self != Self::Everybody
@@ -149,7 +174,24 @@ impl Branches {
     pub(crate) fn new(config: &Config, host: &Arc<Host>, teller: Teller) -> Arc<Self> {
         // They end in a way of their own.
         let config = Config { idle: None, ..config.clone() };
-        Arc::new(Self { config, host: host.clone(), teller, runtime: Handle::current(), table: Mutex::default() })
+        Arc::new(Self {
+            config,
+            host: host.clone(),
+            teller,
+            runtime: Handle::current(),
+            table: Mutex::default(),
+            rung: Notify::new(),
+            ending: TaskTracker::new(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What meets the upstream for somebody.
+    pub(crate) fn connector(&self, whose: &Whose, around: Around) -> Connector {
+        Connector::new(self.config.clone(), self.host.clone(), self.teller.of(whose.clone()), around)
     }
 
     /// The connection for a call; `None` for the shared one.
@@ -178,17 +220,28 @@ impl Branches {
             return Ok(None);
         }
         if !table.branches.contains_key(&whose) {
-            self.make_room(table)?;
-            let branch = {
-                let _here = self.runtime.enter();
-                // Only a legacy upstream has any; should it have become a modern one, this finds out.
-                let (config, host) = (self.config.clone(), self.host.clone());
-                Upstream::start_for(config, Some(Era::Legacy), host, self.teller.of(whose.clone()), Begin::Now)
-            };
-            let branch = Branch { upstream: branch, requests: 0, watches: 0, last_used: Instant::now() };
+            let spare = table.warm.take(&whose, self.config.apart.by);
+            if spare.is_none() {
+                self.make_room(table)?;
+            }
+            let branch =
+                Branch { upstream: self.start(&whose, spare), requests: 0, watches: 0, last_used: Instant::now() };
             table.branches.insert(whose.clone(), branch);
+            self.rung.notify_one();
         }
         Ok(Some(self.use_branch(table, whose, of)))
+    }
+
+    /// A connection for somebody: one that was kept warm, or one that is met now.
+    fn start(&self, whose: &Whose, spare: Option<Spare>) -> Arc<Upstream> {
+        let _here = self.runtime.enter();
+        let (config, host, teller) = (self.config.clone(), self.host.clone(), self.teller.of(whose.clone()));
+        let (begin, around) = match spare.map(Spare::into_parts) {
+            Some((greeted, around)) => (Begin::With(greeted), around),
+            None => (Begin::Now, Around::of(config.name.clone())),
+        };
+        // Only a legacy upstream has any; should it have become a modern one, this finds out.
+        Upstream::start_for(config, Some(Era::Legacy), host, teller, around, begin)
     }
 
     fn use_branch(self: &Arc<Self>, table: &mut Table, whose: Whose, of: Use) -> Lease {
@@ -197,13 +250,17 @@ impl Branches {
         Lease { branches: self.clone(), upstream: branch.upstream.clone(), whose, of }
     }
 
-    /// Ends the connection that was not used for longest, if there are too many.
+    /// If there are too many, ends one that is warm for nobody yet, or the one that was not used for longest.
     fn make_room(&self, table: &mut Table) -> Result<(), Failure> {
         if table.stopped {
             return Err(Failure::Stopped);
         }
         let most = self.config.apart.most;
-        if table.branches.len() < most {
+        if table.len() < most {
+            return Ok(());
+        }
+        if let Some(spares) = table.warm.make_room() {
+            self.end_spares(spares);
             return Ok(());
         }
         let idle = table.branches.iter().filter(|(_, branch)| !branch.is_needed());
@@ -229,28 +286,58 @@ impl Branches {
         over.into_iter().for_each(|branch| self.end(branch));
     }
 
-    /// Ends all; whoever calls again is given a new one.
-    pub(crate) fn end_all(&self) {
+    /// Ends all connections. Where something is kept for whoever has one, it is made anew at once, else for the next call.
+    pub(crate) fn restart(&self) {
+        self.cool();
+        let over: Vec<Branch> = {
+            let mut table = self.table();
+            table
+                .branches
+                .values()
+                .filter(|branch| branch.is_lasting())
+                .for_each(|branch| branch.upstream.start_anew());
+            table.take(|_, branch| !branch.is_lasting())
+        };
+        over.into_iter().for_each(|branch| self.end(branch));
+        self.rung.notify_one();
+    }
+
+    fn end(&self, branch: Branch) {
+        self.ending.spawn_on(async move { branch.upstream.stop_alone().await }, &self.runtime);
+        self.rung.notify_one();
+    }
+
+    pub(crate) fn end_spares(&self, spares: Vec<Spare>) {
+        for spare in spares {
+            self.ending.spawn_on(spare.close(), &self.runtime);
+        }
+    }
+
+    /// What ends the tasks of an instance when it is dropped. [`Branches::ended`] waits for them.
+    pub(crate) fn see_off(&self, around: &Around) -> DropGuard {
+        let Around { stopped, tasks, .. } = around.clone();
+        let guard = stopped.clone().drop_guard();
+        let ended = async move {
+            stopped.cancelled().await;
+            tasks.close();
+            tasks.wait().await;
+        };
+        self.ending.spawn_on(ended, &self.runtime);
+        guard
+    }
+
+    /// Ends all, and makes no more.
+    pub(crate) fn stop(&self) {
+        self.table().stopped = true;
+        self.cool();
         let all: Vec<Branch> = self.table().take(|_, _| true);
         all.into_iter().for_each(|branch| self.end(branch));
     }
 
-    fn end(&self, branch: Branch) {
-        self.runtime.spawn(async move { branch.upstream.stop_alone().await });
-    }
-
-    /// Ends all and waits for their end.
-    pub(crate) async fn stop(&self) {
-        let all: Vec<Branch> = {
-            let mut table = self.table();
-            table.stopped = true;
-            table.take(|_, _| true)
-        };
-        let mut stopping = tokio::task::JoinSet::new();
-        for branch in all {
-            stopping.spawn(async move { branch.upstream.stop_alone().await });
-        }
-        while stopping.join_next().await.is_some() {}
+    /// Waits until all that was to end has ended.
+    pub(crate) async fn ended(&self) {
+        self.ending.close();
+        self.ending.wait().await;
     }
 
     /// The one that holds a call which `state` stands for.
@@ -275,7 +362,7 @@ impl Branches {
         self.table().branches.len()
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(crate) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -283,6 +370,16 @@ impl Branches {
 // === impl Table ===
 
 impl Table {
+    /// How many connections there are, with those that are warm for nobody yet.
+    pub(crate) fn len(&self) -> usize {
+        self.branches.len() + self.warm.len()
+    }
+
+    /// How many more there may be.
+    pub(crate) fn room(&self, most: usize) -> usize {
+        if self.stopped { 0 } else { most.saturating_sub(self.len()) }
+    }
+
     /// Who holds the call that a retry comes back for.
     fn holder_of(&self, call: &Call) -> Option<Whose> {
         let state = call.method.may_ask().then(|| call.params.string("requestState")).flatten()?;
@@ -311,6 +408,11 @@ impl Branch {
     /// Whether it would be missed: it is in use, or somebody watches what is there.
     fn is_needed(&self) -> bool {
         !self.is_idle() || self.watches > 0
+    }
+
+    /// Whether there is more to it than a connection: somebody watches what is there, or its roots are known.
+    fn is_lasting(&self) -> bool {
+        self.watches > 0 || self.upstream.has_roots()
     }
 
     fn uses(&mut self, of: Use) -> &mut usize {

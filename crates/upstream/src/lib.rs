@@ -6,7 +6,7 @@
 //! In reading order: [`upstream`] is what the rest of the gateway sees, [`config`] what it must know; `supervise` keeps an
 //! upstream connected and `connect` meets it, judging by `era`. A link is `modern` or `legacy`, over `http` (with its `pool` of connections) or over a `mux`,
 //! which carries `stdio` and `sse`. `flight` knows the calls on a link, `course` turns one into a reply, `park` holds those
-//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `api` is another kind of link: an HTTP API that speaks no MCP. `isolation` gives some a connection of their own. `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes. `fetch` is for what configures a gateway: a text at a URL.
+//! that wait for a client, as far as there are `rooms`; `replica` reaches other gateways that hold some. `api` is another kind of link: an HTTP API that speaks no MCP. `isolation` gives some a connection of their own, and `warm` begins those before they are needed (`greeted`). `listen` and `watch` hear of changes. `process`, `watchdog` and `os` end child processes. `fetch` is for what configures a gateway: a text at a URL.
 
 mod api;
 mod backoff;
@@ -18,6 +18,7 @@ mod era;
 mod error;
 mod fetch;
 mod flight;
+mod greeted;
 mod host;
 mod http;
 mod isolation;
@@ -38,6 +39,7 @@ mod sse;
 mod stdio;
 mod supervise;
 pub mod upstream;
+mod warm;
 mod watch;
 mod watchdog;
 
@@ -56,5 +58,6 @@ pub use replica::Replicas;
 pub use ring::{Followed, Noted, Ring};
 pub use rooms::Parking;
 pub use upstream::{Call, Origin, State, Upstream};
+pub use warm::Warmth;
 pub use watch::Watch;
 pub use watchdog::watchdog_main;

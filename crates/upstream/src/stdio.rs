@@ -69,6 +69,10 @@ async fn write(mut stdin: ChildStdin, mut outgoing: mpsc::Receiver<Outgoing>, mu
             line.extend_from_slice(&text);
             line.push(b'\n');
             if stdin.write_all(&line).await.is_err() {
+                // The end of the line did not go out, so nobody can have read a message.
+                if let Some(id) = call {
+                    mux.flight().take_back(id);
+                }
                 // The reader or the keeper knows more; this is for a child that closes its stdin and lives on.
                 tokio::time::sleep(2 * LAST_WORDS).await;
                 return mux.close("it closed its input");

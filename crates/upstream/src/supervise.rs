@@ -14,6 +14,7 @@ use crate::change::Change;
 use crate::connect::Link;
 use crate::era::Peer;
 use crate::error::Failure;
+use crate::greeted::Greeted;
 use crate::listen::Listener;
 use crate::shared::{Live, Shared, hold_back};
 use crate::upstream::State;
@@ -26,10 +27,12 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
 
 /// When the first connection is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Begin {
     Now,
     WithTheFirstCall,
+    /// It was, but for the end of the handshake.
+    With(Greeted),
 }
 
 /// Why a connection is over.
@@ -49,14 +52,18 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>, begin: Beg
     let mut failures = 0;
     // Why it was last said to be out of reach.
     let mut said: Option<String> = None;
-    let mut asleep = begin == Begin::WithTheFirstCall;
+    let (mut asleep, mut greeted) = match begin {
+        Begin::Now => (false, None),
+        Begin::WithTheFirstCall => (true, None),
+        Begin::With(greeted) => (false, Some(greeted)),
+    };
     while !stopped.is_cancelled() {
         if std::mem::take(&mut asleep) && sleep(&shared).await.is_none() {
             break;
         }
         shared.state.send_replace(State::Starting);
         let started = Instant::now();
-        let error = match stopped.run_until_cancelled(connect(&shared, expected, failures)).await {
+        let error = match stopped.run_until_cancelled(connect(&shared, greeted.take(), expected, failures)).await {
             None => break,
             Some(Ok((peer, link))) => {
                 generation += 1;
@@ -108,8 +115,21 @@ pub(crate) async fn run(shared: Arc<Shared>, remembered: Option<Era>, begin: Beg
     shared.state.send_replace(State::Stopped);
 }
 
-async fn connect(shared: &Shared, expected: Option<Era>, failures: u32) -> Result<(Peer, Link), Failure> {
+/// Meets the upstream, or ends the handshake with one that was met.
+async fn connect(
+    shared: &Shared,
+    greeted: Option<Greeted>,
+    expected: Option<Era>,
+    failures: u32,
+) -> Result<(Peer, Link), Failure> {
     let within = shared.timeouts.connect;
+    if let Some(greeted) = greeted {
+        match timeout(within, shared.connector.settle(greeted)).await {
+            Ok(Ok(met)) => return Ok(met),
+            // It was good when it was met; that it is gone is no failure of this attempt.
+            gone => tracing::debug!(?gone, "what was kept warm is there no more; it is met anew"),
+        }
+    }
     let (peer, link) =
         timeout(within, shared.connector.connect(expected, failures)).await.unwrap_or(Err(Failure::Timeout(within)))?;
     tracing::info!(era = %peer.era, revision = %peer.revision, "connected");

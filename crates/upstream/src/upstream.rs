@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use toolgate_protocol::{Era, Json, Method, Object, Outcome, Reply, Revision, RpcError, UpstreamName, code, meta};
 use tracing::Instrument as _;
 
@@ -18,13 +17,12 @@ use crate::era::Peer;
 use crate::error::Failure;
 use crate::host::Host;
 use crate::isolation::{Branches, Isolation, Lease};
-use crate::legacy::Surroundings;
 use crate::lines::LogLine;
 use crate::modern::own_meta;
-use crate::park::Park;
 use crate::ring::Ring;
 use crate::shared::{Live, Shared, hold_back};
 use crate::supervise::{self, Begin};
+use crate::warm::{self, Warmth};
 use crate::watch::Watch;
 
 /// Between two looks for connections that nobody uses any more.
@@ -121,12 +119,14 @@ impl Upstream {
     ///
     /// Must be called within a Tokio runtime.
     pub fn start(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
-        Self::start_for(config, remembered, host, Teller::new(), Begin::Now)
+        let around = Around::of(config.name.clone());
+        Self::start_for(config, remembered, host, Teller::new(), around, Begin::Now)
     }
 
     /// The same, but reaches it with the first call only.
     pub fn asleep(config: Config, remembered: Option<Era>, host: Arc<Host>) -> Arc<Self> {
-        Self::start_for(config, remembered, host, Teller::new(), Begin::WithTheFirstCall)
+        let around = Around::of(config.name.clone());
+        Self::start_for(config, remembered, host, Teller::new(), around, Begin::WithTheFirstCall)
     }
 
     /// The same for one connection of an upstream: the shared one or another.
@@ -135,26 +135,18 @@ impl Upstream {
         remembered: Option<Era>,
         host: Arc<Host>,
         teller: Teller,
+        around: Around,
         begin: Begin,
     ) -> Arc<Self> {
-        let (stopped, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (upstream, suspect) = (config.name.clone(), Arc::default());
-        let around = Around { upstream, stopped: stopped.clone(), tasks: tasks.clone(), suspect };
         let has_branches = config.apart.by != Isolation::Shared && !teller.whose().is_one();
         let branches = has_branches.then(|| Branches::new(&config, &host, teller.clone()));
-        let park = Park::new(host.rooms().clone(), config.limits.parked_for, tasks.clone(), stopped);
-        let surroundings = Surroundings {
-            teller: teller.clone(),
-            roots: Arc::default(),
-            park,
-            around: around.clone(),
-            timeouts: config.timeouts,
-            limits: config.limits,
-        };
-        let shared = Arc::new(Shared::new(Connector { config, host, surroundings }, around, teller));
+        let connector = Connector::new(config, host, teller.clone(), around.clone());
+        let tasks = around.tasks.clone();
+        let shared = Arc::new(Shared::new(connector, around, teller));
         let span = tracing::info_span!("upstream", upstream = %shared.name);
-        tasks.spawn(supervise::run(shared.clone(), remembered, begin).instrument(span));
+        tasks.spawn(supervise::run(shared.clone(), remembered, begin).instrument(span.clone()));
         if let Some(branches) = &branches {
+            tasks.spawn(warm::keep(branches.clone(), shared.clone()).instrument(span));
             tasks.spawn(sweep(branches.clone(), shared.around.stopped.clone()));
         }
         Arc::new(Self { shared, branches })
@@ -172,7 +164,30 @@ impl Upstream {
 
     /// What its operator should know though it works.
     pub fn notes(&self) -> Vec<String> {
-        self.shared.live.borrow().as_ref().map(|live| live.link.notes()).unwrap_or_default()
+        let live = self.shared.live.borrow().clone();
+        let mut notes = live.as_ref().map(|live| live.link.notes()).unwrap_or_default();
+        if let Some(warmth) = self.warm() {
+            if live.is_some_and(|live| live.peer.era != Era::Legacy) {
+                notes.push("`warm` does nothing here: a server of the modern era keeps nothing between requests, and nobody needs an instance of their own".into());
+            }
+            let fault = self.branches.as_ref().and_then(|branches| branches.table().warm.fault().cloned());
+            notes.extend(fault.map(|fault| {
+                format!("{} of {} instances are warm; the last one failed: {fault}", warmth.ready, warmth.wanted)
+            }));
+        }
+        notes
+    }
+
+    /// From now on so many instances are kept ready for those who need one of their own.
+    pub fn keep_warm(&self, wanted: usize) {
+        if let Some(branches) = &self.branches {
+            branches.keep_warm(wanted);
+        }
+    }
+
+    /// How many instances are ready for those who need one of their own, if there are to be some.
+    pub fn warm(&self) -> Option<Warmth> {
+        self.branches.as_ref()?.table().warm.warmth()
     }
 
     /// What it tells from now on, on whichever connection.
@@ -188,12 +203,23 @@ impl Upstream {
     /// Ends its connections, whatever is in flight there, and waits until the next one stands, at most until `deadline`.
     pub async fn restart(&self, deadline: Instant) -> Result<Arc<Peer>, Failure> {
         let generation = self.shared.live.borrow().as_ref().map_or(0, |live| live.peer.generation);
-        hold_back(&self.shared, Instant::now(), Duration::ZERO);
-        self.shared.anew.notify_waiters();
+        self.start_anew();
         if let Some(branches) = &self.branches {
-            branches.end_all();
+            branches.restart();
         }
         self.shared.ready(deadline, generation).await.map(|live| live.peer.clone())
+    }
+
+    /// Has its connection made anew, without waiting for that.
+    pub(crate) fn start_anew(&self) {
+        hold_back(&self.shared, Instant::now(), Duration::ZERO);
+        self.shared.anew.notify_waiters();
+        self.shared.wanted.notify_waiters();
+    }
+
+    /// Whether a client has said on this connection what its roots are.
+    pub(crate) fn has_roots(&self) -> bool {
+        self.shared.connector.surroundings.roots.are_known()
     }
 
     /// Asks whether it answers, and gives how long that took.
@@ -364,12 +390,11 @@ impl Upstream {
 
     /// Ends it for good: streams are closed, a session is given up, a child process and all it started are gone on return.
     pub async fn stop(&self) {
-        let branches = async {
-            if let Some(branches) = &self.branches {
-                branches.stop().await;
-            }
-        };
-        tokio::join!(self.stop_alone(), branches);
+        let Some(branches) = &self.branches else { return self.stop_alone().await };
+        branches.stop();
+        self.stop_alone().await;
+        // What was begun by those who have just stopped, too.
+        branches.ended().await;
     }
 
     /// The same, leaving the connections that are not shared.

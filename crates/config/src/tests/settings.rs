@@ -22,6 +22,14 @@ fn args(upstream: &UpstreamSettings) -> Vec<&str> {
 }
 
 #[test]
+fn a_whole_number_is_one_however_it_is_spelled() {
+    for (text, depth) in [("64", 64), ("64.0", 64), ("6.4e1", 64), ("'${DEPTH:-32.0}'", 32)] {
+        let settings = good("toolgate.yaml", &format!("limits: {{depth: {text}}}"));
+        assert_eq!(settings.limits.depth, depth, "{text}");
+    }
+}
+
+#[test]
 fn a_file_of_ours_with_one_upstream_of_each_kind() {
     let settings = good(
         "toolgate.yaml",

@@ -146,8 +146,41 @@ async fn a_search_says_what_is_found_and_why_and_a_call_is_made() {
     for body in [json!({"needs": []}), json!({"needs": ["x"], "limit": 0}), json!({"needs": ["x".repeat(3000)]})] {
         assert_eq!(operator.ask(Method::POST, "/namespaces/team/search", body).await.problem(400).0, "bad-request");
     }
+    // JSON Schema goes by the value of an integer, not by its spelling.
+    let search = |limit: &str| {
+        let request = operator.request(Method::POST, "/api/v1/namespaces/team/search");
+        let body = format!(r#"{{"needs": ["wiki"], "limit": {limit}}}"#);
+        operator.fetch(request.header("content-type", "application/json").body(Full::from(body)).unwrap())
+    };
+    for limit in ["1", "45.0", "4.5e1", "null"] {
+        assert_eq!(search(limit).await.ok()["needs"][0]["hits"].as_array().unwrap().len(), 1, "{limit}");
+    }
+    for limit in ["1.5", "-1", "-1.0", "51.0", "1e300", "\"1\"", "true"] {
+        assert_eq!(search(limit).await.problem(400).0, "bad-request", "{limit}");
+    }
     let unknown = json!({"needs": ["x"], "upstream": "nobody"});
     assert_eq!(operator.ask(Method::POST, "/namespaces/team/search", unknown).await.problem(404).0, "unknown-upstream");
+}
+
+#[tokio::test]
+async fn the_status_of_a_gateway_is_to_be_had_though_its_file_has_faults_by_now() {
+    let plan = || Gate::of_nothing().controlled();
+    let (program, url) = Program::serve(TOOLGATE, &plan()).await;
+    toolgate_app_posted(&program).await;
+    program.rewrite(&plan().config("names: plan"));
+    let (folder, said) = (program.folder(), format!(" at {url}/mcp"));
+    let shown = until("it shows the state and the fault", || async {
+        let ran = toolgate(folder, &["status"]).await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+        ran.out.contains("did you mean `plain`?").then_some(ran.out)
+    })
+    .await;
+    assert!(shown.starts_with("toolgate ") && shown.contains(&said), "{shown}");
+    // Where none runs with it, the faults are what there is to say.
+    let alone = crate::commands::folder("names: plan");
+    let ran = toolgate(alone.path(), &["status"]).await;
+    assert_eq!((ran.code, ran.out.as_str()), (64, ""));
+    assert!(ran.err.contains("did you mean `plain`?") && ran.err.contains("name that with --url"), "{}", ran.err);
 }
 
 /// A program with its control API, and a folder from which its commands are run.

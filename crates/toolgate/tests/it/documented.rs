@@ -57,6 +57,21 @@ async fn on_demand() {
     assert!(client.tools().await.contains(&said[2].to_owned()));
 }
 
+#[tokio::test]
+async fn isolation() {
+    let text = std::fs::read_to_string(example_of("isolation.md", "warm.yaml")).unwrap();
+    let folder = folder(&(text + "listen: 127.0.0.1:0\nstate_dir: ./state\n"));
+    let (program, url) = Program::serve_in(TOOLGATE, folder).await;
+    let client = Client::connect(&url, Era::Modern).await;
+    until("all are warm", || async {
+        let status = client.get("/status").await.json();
+        (status["upstreams"][0]["warm"] == 2).then_some(())
+    })
+    .await;
+    let shown = succeeds(program.folder(), &["status", "--url", &url]).await;
+    assert!(shown.ends_with(&blocks("isolation.md", "text")[0]), "{shown}");
+}
+
 /// Each command of the page's example, on a gateway as the page starts it.
 #[tokio::test]
 async fn control_api() {

@@ -155,8 +155,8 @@ async fn a_gateway_that_stops_ends_all_processes() {
 /// called it once.
 async fn two_sessions(way: Way) -> (Upstream, Gate, Client, Client) {
     let script = Script::echo(Era::Legacy).entry("resources", r#"{"uri":"doc://a","name":"a"}"#);
-    let upstream = script.over(way).await;
-    let gate = Gate::of("up", &upstream).with("isolation", "session").start().await.settled().await;
+    let upstream = script.tool("work", Call::hang).over(way).await;
+    let gate = Gate::of("up", &upstream).with("isolation", "session").controlled().start().await.settled().await;
     let roots = Answer::Result(json!({"roots": [{"uri": "file:///ann"}]}));
     let ann = Client::of(gate.url(), Era::Legacy).can("roots", "roots/list", roots).open().await;
     echo(&ann).await;
@@ -295,6 +295,48 @@ async fn a_server_that_restarts_is_told_the_roots_again() {
         }
         let expected = [r#"{"roots":[]}"#, r#"{"roots":[{"uri":"file:///ann"}]}"#];
         assert_eq!(answers, expected.map(str::to_owned).into(), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_restarts_an_upstream_restarts_what_each_session_has_of_it() {
+    for way in [Way::Stdio, Way::Http] {
+        let (upstream, gate, ann, bob) = two_sessions(way).await;
+        let (mut anns, mut bobs) = (ann.listen(&["doc://a"]).await, bob.listen(&[]).await);
+        ann.notify("notifications/roots/list_changed", json!({})).await;
+        let question = anns.notification("roots/list").await;
+        ann.answer(&question).await;
+        upstream.heard("notifications/roots/list_changed").await;
+        let restarting = async {
+            upstream.heard("tools/call work").await;
+            gate.operator().post("/upstreams/up/restart", Value::Null).await
+        };
+        let (outcome, status) = tokio::join!(bob.call("up__work", json!({})), restarting);
+        assert_eq!(status["state"], "ready", "{way:?}");
+        // What was under way there has failed, and is not made again.
+        let fault = outcome.unwrap_err();
+        assert!(matches!(fault.data["reason"].as_str(), Some("closed" | "stopped")), "{way:?}: {fault:?}");
+        assert_eq!(upstream.count("tools/call work"), 1, "{way:?}");
+        // A watch goes on, and what happened in between nobody can know.
+        assert_eq!(anns.notification(UPDATED).await["params"]["uri"], "doc://a", "{way:?}");
+        assert_eq!(upstream.count("resources/subscribe doc://a"), 2, "{way:?}: once on each of her connections");
+        echo(&ann).await;
+        assert_eq!(upstream.connections(), 5, "{way:?}: that of all and hers; his comes with his next call");
+        echo(&bob).await;
+        let mut answers = Vec::new();
+        for connection in [3, 4, 5] {
+            answers.push(upstream.ask_on(connection, "roots/list", json!({})).await["result"].to_string());
+        }
+        answers.sort();
+        let none = r#"{"roots":[]}"#;
+        assert_eq!(answers, [none, none, r#"{"roots":[{"uri":"file:///ann"}]}"#], "{way:?}: hers are known");
+        upstream.tell(LOG, json!({"level": "error", "data": "on"})).await;
+        assert_eq!(bobs.notification(LOG).await["params"]["data"], "on", "{way:?}");
+        if way == Way::Stdio {
+            for pid in &upstream.pids()[..3] {
+                is_gone(*pid).await;
+            }
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Clients that leave while something of theirs is going on: what becomes of it, by era and transport.
 
+use http::Method;
 use serde_json::{Value, json};
 use toolgate_testkit::client::text_of;
-use toolgate_testkit::{Answer, Call, Client, Era, Gate, LineClient, Program, Script};
+use toolgate_testkit::{Answer, Asked, Call, Client, Era, Gate, LineClient, Program, Script};
 
 const TOOLGATE: &str = env!("CARGO_BIN_EXE_toolgate");
 const ELICIT: &str = "elicitation/create";
@@ -57,6 +58,60 @@ async fn the_end_of_an_sse_stream_ends_its_calls_upstream() {
         let running = upstream.heard("tools/call hang").await;
         drop(client);
         upstream.gave_up(&running.id).await;
+    }
+}
+
+#[tokio::test]
+async fn an_sse_session_that_an_operator_ends_is_over_for_its_client_and_upstream() {
+    for doing in ["nothing", "hang", "ask", "watch", "listen"] {
+        let upstream = waiting(Era::Legacy).entry("resources", r#"{"uri":"doc://a","name":"a"}"#).over_http().await;
+        let gate = Gate::of("up", &upstream).with("isolation", "session").controlled().start().await.settled().await;
+        let operator = gate.operator();
+        let mut events = operator.follow("/events", None).await;
+        let mut client = shake_hands(LineClient::over_sse(gate.url(), Era::Legacy).await).await;
+        client.call("up__echo", json!({"text": "x"})).await.unwrap();
+        let own = upstream.heard("tools/call echo").await.headers["mcp-session-id"].clone();
+        let running = match doing {
+            "watch" => {
+                client.request("resources/subscribe", json!({"uri": "doc://a"})).await.unwrap();
+                None
+            }
+            // What it asks in the words of the modern era ends with it as well.
+            "listen" => {
+                let meta = json!({
+                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                });
+                let params = json!({"notifications": {"toolsListChanged": true}, "_meta": meta});
+                client.start("subscriptions/listen", params).await;
+                let is_it = |message: &Value| message["method"] == "notifications/subscriptions/acknowledged";
+                client.next_where(is_it).await;
+                None
+            }
+            "nothing" => None,
+            tool => {
+                client.start("tools/call", call(&format!("up__{tool}"))).await;
+                Some(upstream.heard(&format!("tools/call {tool}")).await)
+            }
+        };
+        if doing == "ask" {
+            client.next_where(|message| message["method"] == ELICIT).await;
+        }
+        let listed = operator.get("/sessions").await["sessions"].clone();
+        let (session, others) = (&listed[0], listed.as_array().unwrap().len() - 1);
+        assert_eq!((&session["over"], &session["kind"], others), (&json!("sse"), &json!("session"), 0), "{listed}");
+        assert_eq!(session["in_flight"], i32::from(running.is_some()), "{doing}");
+        let path = format!("/sessions/{}", session["id"].as_str().unwrap());
+        assert_eq!(operator.ask(Method::DELETE, &path, Value::Null).await.status, 204, "{doing}");
+        client.ended().await;
+        if let Some(running) = running {
+            upstream.gave_up(&running.id).await;
+        }
+        let is_its_end = |asked: &Asked| asked.method == "(DELETE)" && asked.headers["mcp-session-id"] == own;
+        upstream.heard_where("the end of its own connection", is_its_end).await;
+        events.until("its end", |event| event["type"] == "session_ended" && event["session"] == session["id"]).await;
+        assert_eq!(operator.get("/sessions").await, json!({"sessions": []}), "{doing}");
+        assert_eq!(operator.ask(Method::DELETE, &path, Value::Null).await.problem(404).0, "unknown-session");
     }
 }
 

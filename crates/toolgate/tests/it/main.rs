@@ -46,4 +46,5 @@ mod surface_limits;
 mod tasks;
 mod trouble;
 mod visits;
+mod warm;
 mod watching;

@@ -50,10 +50,10 @@ impl Streams {
         };
         let mut meant = open.iter().filter(|(_, conversation)| is_meant(conversation));
         let id = meant.next().filter(|_| meant.next().is_none()).map(|(id, _)| id.clone());
-        // Its stream ends with it.
         let ended = id.and_then(|id| open.remove(&id));
         drop(open);
-        ended.inspect(|conversation| conversation.session().iter().for_each(|session| session.cancel_all())).is_some()
+        // Its stream ends with it, as soon as nothing is under way that could say something there.
+        ended.inspect(|conversation| conversation.has_left()).is_some()
     }
 
     /// Ends all.

@@ -28,7 +28,7 @@ impl Roots {
     }
 
     /// Whether the client has said.
-    pub(super) fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
@@ -36,10 +36,7 @@ impl Roots {
 /// The capabilities that a connection declares. One that is shared has what some client may have; a question to one that has
 /// not is refused on its behalf. Of changes there is something true to tell where the roots are those of one client.
 pub(super) fn capabilities(whose: &Whose) -> Json {
-    let roots = match whose {
-        Whose::Caller(_) | Whose::Conversation { .. } => r#"{"listChanged":true}"#,
-        Whose::Everybody | Whose::Call(_) => "{}",
-    };
+    let roots = if whose.has_lasting_roots() { r#"{"listChanged":true}"# } else { "{}" };
     Object::new()
         .with("sampling", Json::literal(r#"{"tools":{},"context":{}}"#))
         .with("elicitation", Json::literal(r#"{"form":{},"url":{}}"#))

@@ -102,6 +102,12 @@ impl Cell {
         self.client.notes(|note| note.method == method && note.text.contains(&mark))
     }
 
+    /// Waits until the client is told this with the mark in it, or finds that it was.
+    pub(super) async fn heard(&self, method: &str) -> Arc<Note> {
+        let mark = self.mark();
+        self.client.heard(method, |note| note.method == method && note.text.contains(&mark)).await
+    }
+
     /// Sends a request whose parameters are texts.
     pub(super) async fn written(&self, method: &str, members: &str, meta: &str) -> Answered {
         self.client.request(method, Params::written(members, meta)).await
