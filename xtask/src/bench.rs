@@ -60,7 +60,7 @@ struct Plan {
     #[arg(long, value_delimiter = ',', default_values_t = Case::value_variants().to_vec())]
     cases: Vec<Case>,
     /// What stands between the load and the upstream.
-    #[arg(long, value_delimiter = ',', default_values_t = [Kind::Direct, Kind::Nginx, Kind::Toolgate, Kind::Prefixed])]
+    #[arg(long, value_delimiter = ',', default_values_t = [Kind::Direct, Kind::Nginx, Kind::Toolgate, Kind::Prefixed, Kind::Namespace, Kind::Overridden])]
     targets: Vec<Kind>,
     /// The toolgate to measure; without it the release build is made and measured.
     #[arg(long, value_name = "FILE")]

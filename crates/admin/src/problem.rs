@@ -91,6 +91,7 @@ impl Problem {
             "upstream" => "Unknown upstream",
             "namespace" => "Unknown namespace",
             "tool" => "Unknown tool",
+            "override" => "Unknown override",
             _ => "Unknown session",
         };
         Self::new(

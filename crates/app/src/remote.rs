@@ -14,7 +14,7 @@ use bytes::Bytes;
 use toolgate_config::{Amendment, CONFIG_TOKEN_VARIABLE, ConfigText, Faults, Format, MAX_BYTES, is_url, url_shown};
 use toolgate_upstream::{Backoff, Fetched, Fetcher, Unfetched, Version, Wanted};
 
-use crate::reload::Reading;
+use crate::reading::Reading;
 
 use address::Address;
 pub(crate) use copy::Document;

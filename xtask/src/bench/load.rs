@@ -26,6 +26,8 @@ pub(super) struct Load {
     pub(super) case: Case,
     /// What stands before each tool's name.
     pub(super) prefix: &'static str,
+    /// The path of the endpoint.
+    pub(super) path: &'static str,
 }
 
 /// One client: a connection, in the legacy era with a session of its own.
@@ -98,9 +100,9 @@ pub(super) async fn close(clients: Vec<Client>) {
         let Some(session) = client.session.take() else {
             continue;
         };
-        let address = client.load.address;
+        let Load { address, path, .. } = client.load;
         let bytes = format!(
-            "DELETE /mcp HTTP/1.1\r\nHost: {address}\r\nMcp-Session-Id: {session}\r\nMCP-Protocol-Version: {LEGACY}\r\nContent-Length: 0\r\n\r\n"
+            "DELETE {path} HTTP/1.1\r\nHost: {address}\r\nMcp-Session-Id: {session}\r\nMCP-Protocol-Version: {LEGACY}\r\nContent-Length: 0\r\n\r\n"
         );
         // A server may refuse to end sessions (405); there is nothing to do about it here.
         let _ = tokio::time::timeout(PATIENCE, client.wire.ask(bytes.as_bytes())).await;
@@ -139,9 +141,9 @@ impl Client {
 
     /// Writes the request with `body` to `sent`, and finds where its id goes.
     fn prepare(&mut self, body: &str) {
-        let Load { address, era, .. } = self.load;
+        let Load { address, era, path, .. } = self.load;
         let mut head = format!(
-            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: {}\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: {}\r\n",
             era.version()
         );
         if era == Era::Modern {
@@ -281,7 +283,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(upstream::serve(listener));
-        let clients = Load { address, era, case, prefix }.open(2).await;
+        let clients = Load { address, era, case, prefix, path: "/mcp" }.open(2).await;
         let (clients, tally) = drive(clients?, Duration::from_millis(50)).await;
         close(clients).await;
         server.abort();
@@ -321,7 +323,7 @@ mod tests {
                 tokio::select! { _ = upstream::serve(listener) => {}, _ = stopped => {} }
             });
         });
-        let load = Load { address, era: Era::Modern, case: Case::Small, prefix: "" };
+        let load = Load { address, era: Era::Modern, case: Case::Small, prefix: "", path: "/mcp" };
         let clients = load.open(2).await.expect("opens");
         stop.send(()).expect("the thread waits for it");
         thread.join().expect("ends");

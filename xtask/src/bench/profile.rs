@@ -24,7 +24,13 @@ pub(super) fn print(plan: &Plan, parts: &Parts) -> anyhow::Result<()> {
         let Some(process) = parts.process(target) else {
             continue;
         };
-        let load = Load { address: target.address, era: target.era, case: Case::Small, prefix: target.kind.prefix() };
+        let load = Load {
+            address: target.address,
+            era: target.era,
+            case: Case::Small,
+            prefix: target.kind.prefix(),
+            path: target.kind.path(),
+        };
         let clients = runtime.block_on(load.open(connections))?;
         let pids: Vec<_> = super::procfs::family(process.pid())?.iter().map(u32::to_string).collect();
         let file = folder.path().join("perf.data");

@@ -122,21 +122,32 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / MEBIBYTE as f64)
 }
 
-/// What was aimed at and what is reached, for the two plain ways through toolgate.
+/// What was aimed at and what is reached, for the two plain ways through toolgate; and what namespaces cost.
 fn aims(figures: &Figures, memory: &[Memory]) -> String {
     let mut text = String::new();
     for kind in [Kind::Toolgate, Kind::Prefixed] {
-        let rates = ratios(figures, kind, |sample| sample.rate);
+        let rates = ratios(figures, kind, Kind::Nginx, |sample| sample.rate);
         if let (Some(low), Some(high)) = (rates.first(), rates.last()) {
             let verdict = verdict(low.0 >= AIM_RATE);
             let aim = format!("`tools/call` throughput at least {AIM_RATE} × nginx's");
             text += &format!("- {}: {aim}: {verdict}. Lowest {}, highest {}.\n", kind.title(), place(low), place(high));
         }
-        let costs = ratios(figures, kind, Sample::cpu);
+        let costs = ratios(figures, kind, Kind::Nginx, Sample::cpu);
         if let (Some(low), Some(high)) = (costs.first(), costs.last()) {
             let verdict = verdict(high.0 <= AIM_CPU);
             let aim = format!("`tools/call` CPU time at most {AIM_CPU} × nginx's");
             text += &format!("- {}: {aim}: {verdict}. Lowest {}, highest {}.\n", kind.title(), place(low), place(high));
+        }
+    }
+    for kind in [Kind::Namespace, Kind::Overridden] {
+        let costs = ratios(figures, kind, Kind::Prefixed, Sample::cpu);
+        if let (Some(low), Some(high)) = (costs.first(), costs.last()) {
+            let (title, median) = (kind.title(), costs[costs.len() / 2].0);
+            text += &format!(
+                "- {title}: `tools/call` CPU time {median:.2} × that of prefixed (median of the cells). Lowest {}, highest {}.\n",
+                place(low),
+                place(high)
+            );
         }
     }
     let idle = memory.iter().filter(|memory| memory.name.starts_with("toolgate")).map(|memory| memory.idle).max();
@@ -147,10 +158,10 @@ fn aims(figures: &Figures, memory: &[Memory]) -> String {
     if text.is_empty() { text } else { format!("\n### Aims\n\n{text}") }
 }
 
-/// The ratios to nginx in every `tools/call` cell, the lowest first.
-fn ratios(figures: &Figures, kind: Kind, figure: fn(&Sample) -> f64) -> Vec<(f64, Cell)> {
+/// The ratios to `base` in every `tools/call` cell, the lowest first.
+fn ratios(figures: &Figures, kind: Kind, base: Kind, figure: fn(&Sample) -> f64) -> Vec<(f64, Cell)> {
     let ratio = |(cell, kinds): (Cell, &BTreeMap<Kind, Vec<Sample>>)| {
-        Some((against(kinds.get(&kind)?, kinds.get(&Kind::Nginx), figure)?, cell))
+        Some((against(kinds.get(&kind)?, kinds.get(&base), figure)?, cell))
     };
     let mut ratios: Vec<_> = figures.cells().filter(|(cell, _)| cell.case != Case::List).filter_map(ratio).collect();
     ratios.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -106,7 +106,13 @@ fn sample(
     target: &Target,
     cell: Cell,
 ) -> anyhow::Result<(Sample, Tally)> {
-    let load = Load { address: target.address, era: cell.era, case: cell.case, prefix: target.kind.prefix() };
+    let load = Load {
+        address: target.address,
+        era: cell.era,
+        case: cell.case,
+        prefix: target.kind.prefix(),
+        path: target.kind.path(),
+    };
     let time = Duration::from_secs_f64(plan.seconds);
     let clients = runtime.block_on(load.open(cell.connections))?;
     let (clients, warm) = runtime.block_on(drive(clients, time / 6));

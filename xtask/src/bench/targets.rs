@@ -29,6 +29,10 @@ pub(super) enum Kind {
     Prefixed,
     /// toolgate in transparent mode, in front of an upstream of the other era than the client's.
     Bridged,
+    /// As prefixed, at one of a hundred namespaces that select and deny.
+    Namespace,
+    /// The same, with something laid over each of the tools, and over an argument of those that are called.
+    Overridden,
 }
 
 /// One such way, running.
@@ -84,6 +88,8 @@ impl fmt::Display for Kind {
             Self::Toolgate => "toolgate",
             Self::Prefixed => "prefixed",
             Self::Bridged => "bridged",
+            Self::Namespace => "namespace",
+            Self::Overridden => "overridden",
         })
     }
 }
@@ -97,14 +103,24 @@ impl Kind {
             Self::Toolgate => "toolgate, transparent",
             Self::Prefixed => "toolgate, prefixed",
             Self::Bridged => "toolgate, bridged",
+            Self::Namespace => "toolgate, one of 100 namespaces",
+            Self::Overridden => "toolgate, overrides",
         }
     }
 
     /// What stands before each tool's name as the client sees it.
     pub(super) fn prefix(self) -> &'static str {
         match self {
-            Self::Prefixed => "bench__",
+            Self::Prefixed | Self::Namespace | Self::Overridden => "bench__",
             _ => "",
+        }
+    }
+
+    /// The path of the endpoint.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Namespace | Self::Overridden => "/ns/n50/mcp",
+            _ => "/mcp",
         }
     }
 }
@@ -130,7 +146,7 @@ impl Parts {
                     let process = parts.keep(process);
                     parts.add_for_each_era(plan, kind, front, Some(process));
                 }
-                Kind::Toolgate | Kind::Prefixed | Kind::Bridged => {
+                Kind::Toolgate | Kind::Prefixed | Kind::Bridged | Kind::Namespace | Kind::Overridden => {
                     let program = parts.toolgate(plan)?;
                     for &era in &plan.eras {
                         let folder = parts.folder(&format!("{kind}-{era}"))?;

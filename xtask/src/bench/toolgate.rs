@@ -1,6 +1,6 @@
 //! toolgate as a target: the release build, with a config of one upstream and a home of its own.
 
-use super::messages::Era;
+use super::messages::{Era, tools};
 use super::targets::{Kind, Process, free_address, tied};
 use super::{Plan, machine};
 use anyhow::bail;
@@ -63,7 +63,7 @@ pub(super) fn start(
 
 fn config(kind: Kind, era: Era, upstream: SocketAddr) -> String {
     let names = match kind {
-        Kind::Prefixed => "prefixed",
+        Kind::Prefixed | Kind::Namespace | Kind::Overridden => "prefixed",
         _ => "transparent",
     };
     // Pinned, as the upstream speaks both and would otherwise always be used as a modern one.
@@ -71,7 +71,40 @@ fn config(kind: Kind, era: Era, upstream: SocketAddr) -> String {
         Kind::Bridged => era.other(),
         _ => era,
     };
-    format!("names: {names}\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n")
+    let namespaces = match kind {
+        Kind::Namespace => namespaces(|_| String::new()),
+        Kind::Overridden => namespaces(overrides),
+        _ => String::new(),
+    };
+    format!("names: {names}\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n{namespaces}")
+}
+
+/// A hundred, each with something to select by; `overrides` is what each tool of the one that is measured gets.
+fn namespaces(overrides: impl Fn(&str) -> String) -> String {
+    let mut text = "namespaces:\n".to_owned();
+    for number in 0..100 {
+        text += &format!(
+            "  n{number:02}:\n    upstreams: [bench]\n    tools: {{allow: [\"bench/*\"], deny: {{\"ghost*\": gone}}}}\n"
+        );
+        if Kind::Namespace.path().contains(&format!("/n{number:02}/")) {
+            let all: String = tools().iter().map(|tool| overrides(&name_of(tool))).collect();
+            if !all.is_empty() {
+                text += &format!("    overrides:\n{all}");
+            }
+        }
+    }
+    text
+}
+
+/// What is laid over a tool leaves its definition as it is, so that answers can be held against the upstream's; the work is
+/// the same.
+fn overrides(tool: &str) -> String {
+    format!("      bench/{tool}: {{title: {tool}, arguments: {{limit: {{default: 20}}}}}}\n")
+}
+
+fn name_of(definition: &str) -> String {
+    let definition: serde_json::Value = serde_json::from_str(definition).unwrap_or_default();
+    definition["name"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Whether the upstream has been reached, or given up: the first requests tell which.
@@ -98,5 +131,7 @@ mod tests {
         assert!(text.contains("names: prefixed") && text.contains("era: legacy"), "{text}");
         let text = config(Kind::Bridged, Era::Legacy, upstream);
         assert!(text.contains("names: transparent") && text.contains("era: modern"), "{text}");
+        let text = config(Kind::Overridden, Era::Modern, upstream);
+        assert!(text.matches("bench/small:").count() == 1 && text.matches("    upstreams: [bench]").count() == 100);
     }
 }
