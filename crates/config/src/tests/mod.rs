@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Faults, Settings, Sources, parse};
 
+mod amendments;
 mod api;
 mod clients;
 mod examples;
