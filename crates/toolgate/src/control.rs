@@ -175,7 +175,8 @@ impl Gateway {
         Ok((self.read(&text)?, text))
     }
 
-    fn read<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T, Failure> {
+    /// What an answer says.
+    pub(crate) fn read<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T, Failure> {
         let read = serde_json::from_slice(text);
         Ok(read.with_context(|| format!("what answers at {} is no toolgate of this version", self.address))?)
     }

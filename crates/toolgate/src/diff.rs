@@ -13,7 +13,7 @@ use crate::{Failure, Outcome};
 
 /// As the API has it.
 #[derive(Deserialize)]
-struct Differences {
+pub(crate) struct Differences {
     differences: Vec<Difference>,
 }
 
@@ -49,7 +49,7 @@ async fn differences(options: &args::Diff) -> Result<usize, Failure> {
     let gateway = Gateway::find(&options.control).await?;
     let path = format!("/api/v1/config/diff?name={}", escaped(&name));
     let (told, json): (Differences, _) = gateway.post(&path, text).await?;
-    show(&told, &json, options.control.json);
+    show(&told, &json, options.control.json, "");
     Ok(told.differences.len())
 }
 
@@ -57,17 +57,18 @@ async fn differences(options: &args::Diff) -> Result<usize, Failure> {
 pub(crate) async fn reload(options: args::Control) -> Outcome {
     let gateway = Gateway::find(&options).await?;
     let (told, json): (Differences, _) = gateway.post("/api/v1/config/reload", String::new()).await?;
-    show(&told, &json, options.json);
-    if told.differences.is_empty() && !options.json {
-        outln!("the config says the same as before");
-    }
+    show(&told, &json, options.json, "the config says the same as before");
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(told: &Differences, json: &[u8], as_json: bool) {
+/// Shows them; `same` is what is said where there is none.
+pub(crate) fn show(told: &Differences, json: &[u8], as_json: bool, same: &str) {
     if as_json {
         outln!("{}", String::from_utf8_lossy(json));
         return;
+    }
+    if told.differences.is_empty() && !same.is_empty() {
+        outln!("{same}");
     }
     for difference in &told.differences {
         outln!("{}", harmless(&difference.text));

@@ -9,8 +9,6 @@ mod upstream;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub(crate) use namespace::{add_namespace, change_namespace, remove_namespace};
@@ -19,23 +17,14 @@ pub(crate) use upstream::{add, remove, switch};
 
 use crate::args;
 use crate::control::{Gateway, Said};
+use crate::diff;
 use crate::screen::harmless;
 use crate::{Failure, Outcome};
-
-#[derive(Deserialize)]
-struct Differences {
-    differences: Vec<Difference>,
-}
-
-#[derive(Deserialize)]
-struct Difference {
-    text: String,
-}
 
 /// Takes back what was set at a path.
 async fn take_back(control: &args::Control, path: &str) -> Outcome {
     let gateway = Gateway::find(control).await?;
-    tell(&gateway.delete(path).await?, control.json)?;
+    tell(&gateway, &gateway.delete(path).await?, control.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,19 +35,8 @@ fn whose(said: &Said) -> String {
 }
 
 /// Says what was changed.
-fn tell(told: &Bytes, json: bool) -> Result<(), Failure> {
-    if json {
-        outln!("{}", String::from_utf8_lossy(told));
-        return Ok(());
-    }
-    let read = serde_json::from_slice::<Differences>(told);
-    let differences = read.context("what answers is no toolgate of this version")?.differences;
-    if differences.is_empty() {
-        outln!("it was so already");
-    }
-    for difference in differences {
-        outln!("{}", harmless(&difference.text));
-    }
+fn tell(gateway: &Gateway, told: &[u8], as_json: bool) -> Result<(), Failure> {
+    diff::show(&gateway.read(told)?, told, as_json, "it was so already");
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn add_namespace(control: &args::Control, name: &str, options: 
         return Err(anyhow::anyhow!("`{name}` is there already ({place}); `toolgate ns change` changes it").into());
     }
     let value = namespace(Map::new(), options)?;
-    tell(&gateway.set(&path, &value, None).await?, control.json)?;
+    tell(&gateway, &gateway.set(&path, &value, None).await?, control.json)?;
     if !control.json {
         outln!("  its endpoint is /ns/{}/mcp", harmless(name));
     }
@@ -42,7 +42,7 @@ pub(crate) async fn change_namespace(control: &args::Control, name: &str, option
         }
     };
     let value = namespace(said, options)?;
-    tell(&gateway.set(&path, &value, before.as_ref()).await?, control.json)?;
+    tell(&gateway, &gateway.set(&path, &value, before.as_ref()).await?, control.json)?;
     Ok(ExitCode::SUCCESS)
 }
 

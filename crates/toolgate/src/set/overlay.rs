@@ -41,7 +41,7 @@ pub(crate) async fn overrides(options: args::Override) -> Outcome {
             if value.as_object().is_some_and(Map::is_empty) {
                 return Err(anyhow::anyhow!("say what is to be laid over it; --help names it").into());
             }
-            tell(&gateway.set(&path, &value, before.as_ref()).await?, control.json)?;
+            tell(&gateway, &gateway.set(&path, &value, before.as_ref()).await?, control.json)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -40,7 +40,7 @@ pub(crate) async fn add(options: args::Add) -> Outcome {
         return Err(what.into());
     }
     let told = gateway.set(&path, &value, before.as_ref()).await?;
-    tell(&told, options.json)?;
+    tell(&gateway, &told, options.json)?;
     if options.disabled || options.no_wait || options.json {
         return Ok(ExitCode::SUCCESS);
     }
@@ -84,7 +84,7 @@ pub(crate) async fn switch(options: args::Upstream, enabled: bool) -> Outcome {
     let word = if enabled { "enable" } else { "disable" };
     let path = format!("/api/v1/upstreams/{}/{word}", escaped(&options.upstream));
     let (_, told): (Value, _) = gateway.post(&path, String::new()).await?;
-    tell(&told, options.control.json)?;
+    tell(&gateway, &told, options.control.json)?;
     Ok(ExitCode::SUCCESS)
 }
 

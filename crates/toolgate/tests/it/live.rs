@@ -165,31 +165,60 @@ async fn no_call_fails_while_the_config_changes() {
     let (steady, other) = (Script::echo(Era::Modern).over_http().await, Script::echo(Era::Legacy).over_http().await);
     let both = || Gate::of("steady", &steady).and("other", &other);
     let gate = Arc::new(both().start().await.settled().await);
-    let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut callers = tokio::task::JoinSet::new();
-    for era in [Era::Modern, Era::Legacy, Era::Modern, Era::Legacy] {
-        let (gate, over, calls) = (gate.clone(), over.clone(), calls.clone());
-        callers.spawn(async move {
-            let client = gate.client(era).await;
-            while !over.load(Ordering::Relaxed) {
-                assert_eq!(client.text("steady__echo", json!({"text": "hi"})).await, "hi");
-                calls.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
+    let callers = Callers::of(&gate, "steady__echo");
     for change in 0..CHANGES {
-        let before = calls.load(Ordering::Relaxed);
+        let before = callers.calls();
         match change % 4 {
             0 => gate.becomes(Gate::of("steady", &steady)).await,
             1 => gate.becomes(both().config("namespaces: {default: {overrides: {other/echo: {hidden: true}}}}")).await,
             2 => gate.becomes(both().with("timeout", "5s").config("search: {budget: 1}")).await,
             _ => gate.becomes(both()).await,
         };
-        until("calls go on", || async { (calls.load(Ordering::Relaxed) > before + 4).then_some(()) }).await;
+        callers.go_on(before).await;
     }
-    over.store(true, Ordering::Relaxed);
-    while let Some(ended) = callers.join_next().await {
-        ended.expect("no call failed");
+    callers.end().await;
+}
+
+/// Clients of both eras that call a tool that says what it is told, again and again.
+pub(crate) struct Callers {
+    over: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
+    callers: tokio::task::JoinSet<()>,
+}
+
+impl Callers {
+    pub(crate) fn of(gate: &Arc<Gate>, tool: &'static str) -> Self {
+        let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let mut callers = tokio::task::JoinSet::new();
+        for era in [Era::Modern, Era::Legacy, Era::Modern, Era::Legacy] {
+            let (gate, over, calls) = (gate.clone(), over.clone(), calls.clone());
+            callers.spawn(async move {
+                let client = gate.client(era).await;
+                while !over.load(Ordering::Relaxed) {
+                    assert_eq!(client.text(tool, json!({"text": "hi"})).await, "hi");
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        Self { over, calls, callers }
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there were some more than `before`.
+    pub(crate) async fn go_on(&self, before: usize) {
+        until("calls go on", || async { (self.calls() > before + 4).then_some(()) }).await;
+    }
+
+    /// Ends it; no call may have failed.
+    pub(crate) async fn end(mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.callers.join_next().await {
+            ended.expect("no call failed");
+        }
     }
 }
 

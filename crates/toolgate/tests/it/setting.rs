@@ -1,12 +1,12 @@
 //! What is set over the control API: in force when the answer comes, over the file, and checked as a whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use toolgate_testkit::{Era, Gate, HttpApi, Operator, Says, Script, until};
 
 use crate::commands::TOOLGATE;
+use crate::live::Callers;
 
 async fn texts(operator: &Operator, path: &str) -> Vec<String> {
     let entries = operator.get(&format!("/config{path}")).await["entries"].clone();
@@ -253,23 +253,12 @@ async fn no_call_fails_while_the_file_and_the_api_change() {
     let (steady, other) = (Script::echo(Era::Modern).over_http().await, Script::echo(Era::Legacy).over_http().await);
     let plan = || Gate::of("steady", &steady).controlled();
     let gate = Arc::new(plan().start().await.settled().await);
-    let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut callers = tokio::task::JoinSet::new();
-    for era in [Era::Modern, Era::Legacy, Era::Modern, Era::Legacy] {
-        let (gate, over, calls) = (gate.clone(), over.clone(), calls.clone());
-        callers.spawn(async move {
-            let client = gate.client(era).await;
-            while !over.load(Ordering::Relaxed) {
-                assert_eq!(client.text("steady__echo", json!({"text": "hi"})).await, "hi");
-                calls.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
+    let callers = Callers::of(&gate, "steady__echo");
     let over_api = async {
         let operator = gate.operator();
         let config = other.config();
         for change in 0..CHANGES {
-            let before = calls.load(Ordering::Relaxed);
+            let before = callers.calls();
             let told = match change % 6 {
                 0 => operator.set("/upstreams/other", &config, None).await,
                 1 => operator.set("/namespaces/team", &json!({"upstreams": ["steady"]}), None).await,
@@ -279,24 +268,21 @@ async fn no_call_fails_while_the_file_and_the_api_change() {
                 _ => operator.unset("/upstreams/other").await,
             };
             assert!(matches!(told.status, 200 | 201), "{change}: {}", told.text);
-            until("calls go on", || async { (calls.load(Ordering::Relaxed) > before + 4).then_some(()) }).await;
+            callers.go_on(before).await;
         }
     };
     let in_file = async {
         for change in 0..CHANGES {
-            let before = calls.load(Ordering::Relaxed);
+            let before = callers.calls();
             match change % 3 {
                 0 => gate.becomes(plan().and("filed", &other)).await,
                 1 => gate.becomes(plan().config("search: {budget: 1}")).await,
                 _ => gate.becomes(plan()).await,
             };
-            until("calls go on", || async { (calls.load(Ordering::Relaxed) > before + 4).then_some(()) }).await;
+            callers.go_on(before).await;
         }
     };
     tokio::join!(over_api, in_file);
-    over.store(true, Ordering::Relaxed);
-    while let Some(ended) = callers.join_next().await {
-        ended.expect("no call failed");
-    }
+    callers.end().await;
     assert_eq!(gate.operator().get("/status").await["config"]["left_out"], json!([]));
 }
