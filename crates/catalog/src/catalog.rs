@@ -162,6 +162,7 @@ impl Catalog {
 
     /// Ends an upstream when nothing is under way there any more.
     fn retire(&self, upstream: Arc<Upstream>) {
+        upstream.retire();
         self.inner.leaving().push(upstream.clone());
         let inner = self.inner.clone();
         self.tasks.spawn(async move {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toolgate_identity::Caller;
 use toolgate_protocol::header::ParamHeader;
 use toolgate_protocol::{Endpoint, Json, Method, Object, Reply, RpcError, Subject, code, meta};
-use toolgate_upstream::{Call, Origin, Upstream};
+use toolgate_upstream::{Call, Origin, Pass, Upstream};
 
 use crate::catalog::Inner;
 use crate::change::Watch;
@@ -27,6 +27,8 @@ pub struct Route {
     endpoint: Endpoint,
     /// Where it leads to a task rather than to the tool that began it.
     task: Option<Task>,
+    /// Keeps the upstream there for as long as this leads to it; none if it was too late for that.
+    pass: Option<Pass>,
 }
 
 // === impl Route ===
@@ -34,7 +36,13 @@ pub struct Route {
 impl Route {
     pub(crate) fn new(view: &View, upstream: Arc<Upstream>, subject: Subject, entry: Option<Arc<Entry>>) -> Self {
         let (inner, endpoint) = (view.inner.clone(), view.space.namespace.endpoint.clone());
-        Self { upstream, subject, entry, caller: view.caller.clone(), inner, endpoint, task: None }
+        let pass = upstream.enter();
+        Self { upstream, subject, entry, caller: view.caller.clone(), inner, endpoint, task: None, pass }
+    }
+
+    /// Whether the upstream was taken out of the config since the view was made.
+    pub(crate) fn is_late(&self) -> bool {
+        self.pass.is_none()
     }
 
     /// The way to a task of its tool.

@@ -218,13 +218,23 @@ impl View {
     /// The way to what a request asks for. Waits for the lists of an upstream that is still starting when the name may be one of its.
     pub async fn resolve(&self, method: &Method, params: &Object) -> Result<Route, NotFound> {
         let (kind, name) = asked_for(method, params)?;
-        if let Some(route) = self.find(&self.snapshot, kind, &name) {
+        if let Some(route) = self.find_in_time(kind, &name) {
             return Ok(route);
         }
         let down = self.await_owner(kind, &name).await;
-        let now = self.now();
-        let found = now.find(&now.snapshot, kind, &name);
+        let found = self.now().find_in_time(kind, &name);
         found.ok_or_else(|| NotFound { kind, down: down.filter(|(owner, _)| may_own(owner, &name)), name })
+    }
+
+    /// The way to an entry of this name as long as its upstream is there; where the config has changed since this view was made,
+    /// as it is now.
+    fn find_in_time(&self, kind: Kind, name: &str) -> Option<Route> {
+        let route = self.find(&self.snapshot, kind, name)?;
+        // An endpoint that is no more has nothing newer to show.
+        if !route.is_late() || !self.is_served() {
+            return Some(route);
+        }
+        self.now().find_in_time(kind, name)
     }
 
     fn find(&self, snapshot: &Snapshot, kind: Kind, name: &str) -> Option<Route> {

@@ -57,7 +57,7 @@ pub use park::Digest;
 pub use replica::Replicas;
 pub use ring::{Followed, Noted, Ring};
 pub use rooms::Parking;
-pub use upstream::{Call, Origin, State, Upstream};
+pub use upstream::{Call, Origin, Pass, State, Upstream};
 pub use warm::Warmth;
 pub use watch::Watch;
 pub use watchdog::watchdog_main;

@@ -1,6 +1,7 @@
 //! One upstream, as the rest of the gateway knows it: always there to be asked, whatever becomes of its connections.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
@@ -27,7 +28,7 @@ use crate::watch::Watch;
 
 /// Between two looks for connections that nobody uses any more.
 const SWEEP: Duration = Duration::from_secs(15);
-/// Between two looks whether calls are under way, once none comes any more.
+/// Between two looks whether something is under way, once nobody comes any more.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
 /// One MCP server behind the gateway. Ends with [`Upstream::stop`], or when dropped.
@@ -36,7 +37,15 @@ pub struct Upstream {
     shared: Arc<Shared>,
     /// The connections that are not shared, where there may be some.
     branches: Option<Arc<Branches>>,
+    /// How many are on their way to it.
+    passes: Arc<AtomicUsize>,
+    /// Whether nobody is to come any more.
+    retired: AtomicBool,
 }
+
+/// Whoever holds one is on the way to an upstream, which does not end before they were there.
+#[derive(Debug)]
+pub struct Pass(Arc<AtomicUsize>);
 
 /// How an upstream is doing.
 #[derive(Clone, Debug)]
@@ -149,7 +158,7 @@ impl Upstream {
             tasks.spawn(warm::keep(branches.clone(), shared.clone()).instrument(span));
             tasks.spawn(sweep(branches.clone(), shared.around.stopped.clone()));
         }
-        Arc::new(Self { shared, branches })
+        Arc::new(Self { shared, branches, passes: Arc::default(), retired: AtomicBool::new(false) })
     }
 
     /// Its name.
@@ -369,14 +378,29 @@ impl Upstream {
         self.shared.limits
     }
 
-    /// Waits until nothing is under way here: no call runs, and none waits for its client's answer.
+    /// Lets somebody come who will send something; `None` once it was retired.
+    pub fn enter(&self) -> Option<Pass> {
+        // First counted, then looked: who is let in is waited for.
+        self.passes.fetch_add(1, Ordering::SeqCst);
+        let pass = Pass(self.passes.clone());
+        (!self.retired.load(Ordering::SeqCst)).then_some(pass)
+    }
+
+    /// Lets nobody come any more.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until nothing is under way here: nobody is on the way, no call runs, and none waits for its client's answer.
     pub async fn drained(&self) {
-        // Whoever has just found the way here is given a moment to send.
-        tokio::time::sleep(DRAIN_LOOK).await;
         let is_over = || self.shared.around.stopped.is_cancelled();
         let is_quiet = || {
             let branches = self.branches.as_ref();
-            self.shared.is_quiet() && self.parked() == 0 && branches.is_none_or(|branches| branches.are_quiet())
+            let nobody = self.passes.load(Ordering::SeqCst) == 0;
+            nobody
+                && self.shared.is_quiet()
+                && self.parked() == 0
+                && branches.is_none_or(|branches| branches.are_quiet())
         };
         while !is_over() && !is_quiet() {
             tokio::time::sleep(DRAIN_LOOK).await;
@@ -402,6 +426,12 @@ impl Upstream {
         self.shared.around.stopped.cancel();
         self.shared.around.tasks.close();
         self.shared.around.tasks.wait().await;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

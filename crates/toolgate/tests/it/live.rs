@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
-use tokio::sync::Notify;
-use toolgate_testkit::{Answer, Call, Client, EVERY_WAY, Era, Gate, Program, Script, soon, until};
+use tokio::sync::{Notify, Semaphore};
+use toolgate_testkit::{Answer, Call, Client, EVERY_WAY, Era, Gate, Program, Script, Upstream, Way, soon, until};
 
 use crate::commands::TOOLGATE;
+use crate::warm::slow as slow_to_start;
 
 /// A script whose tool `slow` answers when it is told to.
 fn slow(era: Era, go: &Arc<Notify>) -> Script {
@@ -42,6 +43,34 @@ async fn a_call_in_flight_is_answered_though_its_upstream_is_taken_out() {
         };
         let (said, ()) = tokio::join!(client.text("leaving__slow", json!({})), change);
         assert_eq!(said, "done", "{era:?} {way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_server_to_start_is_answered_though_another_takes_its_place() {
+    for way in [Way::Stdio, Way::Http] {
+        let starts = Arc::new(Semaphore::new(0));
+        let (starting, other) = (slow_to_start(&starts).over(way).await, Script::echo(Era::Modern).over_http().await);
+        let known = json!([{"name": "echo", "inputSchema": {"type": "object"}}]);
+        let plan = |upstream: &Upstream| Gate::of("up", upstream).with("declare", known.clone());
+        let gate = plan(&starting).start().await;
+        let client = gate.modern().await;
+        let change = async {
+            starting.heard("initialize").await;
+            gate.becomes(plan(&other)).await;
+            // Time enough for what nobody needs to be ended.
+            for _ in 0..100 {
+                assert_eq!(client.text("up__echo", json!({"text": "new"})).await, "new");
+            }
+            starts.add_permits(1);
+        };
+        let (said, ()) = tokio::join!(client.text("up__echo", json!({"text": "old"})), change);
+        assert_eq!(said, "old", "{way:?}");
+        assert_eq!(
+            (starting.count("tools/call"), other.count("tools/call")),
+            (1, 100),
+            "each by the one that it began with"
+        );
     }
 }
 

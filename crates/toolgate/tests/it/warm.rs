@@ -17,7 +17,7 @@ fn plan(upstream: &Upstream, isolation: &str, warm: usize) -> Plan {
 }
 
 /// A server with one tool, `echo`. Each start takes as long as it takes to get a permit.
-fn slow(starts: &Arc<Semaphore>) -> Script {
+pub(crate) fn slow(starts: &Arc<Semaphore>) -> Script {
     let starts = starts.clone();
     Script::echo(Era::Legacy).on("initialize", move |call: Call| {
         let starts = starts.clone();
