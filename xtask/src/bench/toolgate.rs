@@ -76,7 +76,10 @@ fn config(kind: Kind, era: Era, upstream: SocketAddr) -> String {
         Kind::Overridden => namespaces(overrides),
         _ => String::new(),
     };
-    format!("names: {names}\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n{namespaces}")
+    // A client that is shown the tools that find others would list three.
+    format!(
+        "names: {names}\npresentation: direct\nupstreams:\n  bench:\n    url: http://{upstream}/mcp\n    era: {era}\n{namespaces}"
+    )
 }
 
 /// A hundred, each with something to select by; `overrides` is what each tool of the one that is measured gets.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::Chore;
 
 /// Seconds for each fuzz target: enough to see that nothing broke that was found before. Who looks for more gives it more.
-const FUZZ_SECONDS: &str = "10";
+const FUZZ_SECONDS: &str = "7";
 
 /// One step, from the cheap to the dear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
