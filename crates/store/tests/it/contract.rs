@@ -183,7 +183,7 @@ mod properties {
         };
         too_large(vec![put("a", &long(limits::VALUE + 1))], "256 KiB").await;
         too_large(vec![put(&long(limits::KEY + 1), "")], "512 bytes").await;
-        too_large(vec![put("a", ""); limits::CHANGES + 1], "100").await;
+        too_large(vec![put("a", ""); limits::CHANGES + 1], "1000").await;
         assert_eq!(store.generation().await, Ok(0));
         store.write(&vec![put("a", &long(limits::VALUE)); 2]).await.unwrap();
         store.write(&[put(&long(limits::KEY), "")]).await.unwrap();
